@@ -1,0 +1,1 @@
+"""The applications of Agent Council, one package per layer (docs/architecture.md)."""

@@ -1,0 +1,45 @@
+"""The people of the demonstration. They exist only where COUNCIL_DEMO is on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PASSWORD = "council-demo"  # noqa: S105 - shown on the demo's sign-in page
+
+
+@dataclass(frozen=True)
+class DemoPerson:
+    username: str
+    name: str
+    department: str
+    roles: tuple[str, ...]
+    what: str
+
+
+def people() -> tuple[DemoPerson, ...]:
+    return (
+        DemoPerson("chair", "Ines Duarte", "legal", ("council_chair",), "chairs the council"),
+        DemoPerson("member", "Tomas Berg", "risk", ("council_member",), "writes policies"),
+        DemoPerson(
+            "amara", "Amara Osei", "finance", ("approver",), "approves payments and vendors"
+        ),
+        DemoPerson(
+            "bruno", "Bruno Keller", "finance", ("approver",), "approves payments and vendors"
+        ),
+        DemoPerson("clara", "Clara Novak", "procurement", ("approver",), "approves vendor data"),
+        DemoPerson("auditor", "Noor Haddad", "audit", ("auditor",), "reads and proves"),
+        DemoPerson(
+            "operator", "Sam Whitlock", "finance", ("operator",), "runs the agents, owns them"
+        ),
+        DemoPerson("admin", "Mika Laine", "it", ("administrator",), "registers, grants, activates"),
+    )
+
+
+DEPARTMENTS = {
+    "legal": "Legal",
+    "risk": "Risk",
+    "finance": "Finance",
+    "procurement": "Procurement",
+    "audit": "Internal audit",
+    "it": "Information technology",
+}

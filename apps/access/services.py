@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from apps.access.matrix import PERMISSIONS, ROLES
+from apps.access.models import Department, RoleAssignment, SignInFailure, User
+from apps.access.queries import holds
+from apps.common.acting import acting, current
+from apps.common.clock import now
+from apps.common.errors import Conflict, Invalid, NotPermitted
+from apps.ledger.services import record
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FREE_FAILURES = 5
+LONGEST_BLOCK = dt.timedelta(minutes=15)
+PREFERENCES = ("theme", "density", "time_zone", "shortcuts", "open_next")
+
+
+def require(user: User | None, permission: str) -> None:
+    """Raises NotPermitted unless the person holds the permission, and records the refusal.
+
+    `None` stands for the system itself and passes only where no person is acting.
+    """
+    if permission not in PERMISSIONS:
+        raise KeyError(f"There is no permission {permission!r}.")
+    if user is None and current().kind == "system":
+        return
+    if user is not None and holds(user, permission):
+        return
+    record(type="access.refused", object=user, outcome="denied", reason=permission)
+    raise NotPermitted(f"You may not do this. It needs the right “{PERMISSIONS[permission]}”.")
+
+
+def permitted(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a verb with `require(actor, permission)`, before its transaction opens: a refusal
+    inside it would be rolled back together with the record of the refusal."""
+
+    def decorate(verb: Callable[P, R]) -> Callable[P, R]:
+        @wraps(verb)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            require(cast("User | None", kwargs["actor"]), permission)
+            return verb(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def create_department(*, slug: str, name: str) -> Department:
+    department, _ = Department.objects.get_or_create(slug=slug, defaults={"name": name})
+    return department  # type: ignore[no-any-return]
+
+
+@permitted("people.manage")
+@transaction.atomic
+def give_role(*, actor: User | None, user: User, role: str, reason: str) -> RoleAssignment:
+    """Gives a role. Nobody gives one to themselves."""
+    if actor is not None and actor.pk == user.pk:
+        raise NotPermitted("Nobody gives a role to themselves.")
+    if role not in ROLES:
+        raise Invalid("There is no such role.")
+    with acting(reason=reason):
+        assignment = RoleAssignment(
+            user=user, role=role, granted_by_label=current().label, starts_at=now()
+        )
+        try:
+            with transaction.atomic():
+                assignment.save()
+        except IntegrityError:
+            raise Conflict(f"{user} holds this role already.") from None
+        record(type="role.granted", object=assignment, reason=reason)
+    return assignment
+
+
+@permitted("people.manage")
+@transaction.atomic
+def take_role(*, actor: User | None, assignment_id: int, reason: str) -> None:
+    """Ends a role at once; the person's next request is judged without it."""
+    assignment = RoleAssignment.lock(assignment_id)
+    if actor is not None and actor.pk == assignment.user_id:
+        raise NotPermitted("Nobody takes a role from themselves; ask another administrator.")
+    with acting(reason=reason):
+        if not assignment.compare_and_set(where={"ends_at__isnull": True}, ends_at=now()):
+            raise Conflict("This role was taken already.")
+        record(type="role.revoked", object=assignment, reason=reason)
+
+
+def save_preferences(*, user: User, **preferences: Any) -> None:
+    """Writes a person's own preferences; other fields are refused."""
+    if unknown := set(preferences) - set(PREFERENCES):
+        raise Invalid(f"{unknown.pop()} is not a preference.")
+    User.objects.filter(pk=user.pk).update(**preferences)
+
+
+def failure_key(username: str, address: str) -> str:
+    return hashlib.sha256(f"{username.lower()}|{address}".encode()).hexdigest()
+
+
+def sign_in_wait(*, username: str, address: str) -> float:
+    """Seconds until this name may try again from this address; 0.0 when it may now."""
+    row = SignInFailure.objects.filter(pk=failure_key(username, address)).first()
+    if row is None or row.blocked_until is None:
+        return 0.0
+    return max(0.0, (row.blocked_until - now()).total_seconds())
+
+
+@transaction.atomic
+def note_failed_sign_in(*, username: str, address: str) -> None:
+    """Counts a failure; from the fifth on, each doubles the wait, up to a quarter of an hour."""
+    key = failure_key(username, address)
+    SignInFailure.objects.get_or_create(pk=key)
+    SignInFailure.objects.filter(pk=key).update(failures=F("failures") + 1)
+    failures = SignInFailure.objects.get(pk=key).failures
+    if failures >= FREE_FAILURES:
+        wait = min(LONGEST_BLOCK, dt.timedelta(seconds=2 ** (failures - FREE_FAILURES + 1)))
+        SignInFailure.objects.filter(pk=key).update(blocked_until=now() + wait)
+    record(
+        type="access.sign_in_failed",
+        object_label=username[:150],
+        outcome="denied",
+        after={"address": address},
+    )
+
+
+@transaction.atomic
+def note_sign_in(*, user: User, address: str) -> None:
+    SignInFailure.objects.filter(pk=failure_key(user.username, address)).delete()
+    with acting(kind="person", id=str(user.pk), label=str(user)):
+        record(type="access.signed_in", object=user, after={"address": address})

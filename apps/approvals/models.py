@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from guardian.models import UserObjectPermissionBase
+
+from apps.access.models import User
+from apps.approvals.states import Choice, Execution, RequestStatus
+from apps.common.ids import uuid7
+from apps.common.tracked import Tracked
+from apps.registry.models import Agent
+
+
+class Queue(Tracked):
+    """A pile of questions that certain people are entrusted with."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=120)
+    purpose = models.TextField(blank=True)
+
+    class Meta:
+        permissions = [("decide_queue", "Decide on the requests of the queue")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class QueueUserObjectPermission(UserObjectPermissionBase):  # type: ignore[misc]
+    """An approver's right over a queue, by a direct foreign key."""
+
+    content_object = models.ForeignKey(Queue, on_delete=models.CASCADE)
+
+
+class Checkpoint(Tracked):
+    """What a policy's @checkpoint names: the queue, and the defaults that a rule may tighten."""
+
+    slug = models.SlugField(unique=True)
+    title = models.CharField(max_length=200)
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="checkpoints")
+    approvers = models.PositiveSmallIntegerField(default=1)
+    respond_within = models.PositiveIntegerField(default=3600)
+    decide_within = models.PositiveIntegerField(default=14_400)
+    execute_within = models.PositiveIntegerField(default=86_400)
+    hard = models.BooleanField(default=True)
+    rate = models.PositiveSmallIntegerField(default=100)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(rate__gte=1, rate__lte=100), name="a_rate_is_a_percentage_above_zero"
+            ),
+            models.CheckConstraint(
+                condition=Q(approvers__gte=1), name="a_checkpoint_needs_somebody"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ApprovalRequest(models.Model):
+    """One question, bound to the digest of exactly what would be done."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    number = models.PositiveBigIntegerField(unique=True)
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="requests")
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    agent_label = models.CharField(max_length=120)
+    tool = models.CharField(max_length=120)
+    action_ref = models.UUIDField()
+    intent_digest = models.CharField(max_length=64)
+    action_digest = models.CharField(max_length=64)
+    title = models.CharField(max_length=200)
+    summary = models.TextField(blank=True)
+    risk = models.CharField(max_length=10, default="medium")
+    status = models.CharField(
+        max_length=12, choices=RequestStatus.choices, default=RequestStatus.PENDING
+    )
+    execution = models.CharField(max_length=14, choices=Execution.choices, default=Execution.NONE)
+    approvers_needed = models.PositiveSmallIntegerField()
+    rule = models.JSONField(default=dict)
+    evidence = models.JSONField(default=dict)
+    evidence_digest = models.CharField(max_length=64)
+    requester = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    respond_by = models.DateTimeField()
+    decide_by = models.DateTimeField()
+    execute_by = models.DateTimeField(null=True)
+    first_seen_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    holder = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    lease_until = models.DateTimeField(null=True)
+    fence = models.PositiveIntegerField(default=0)
+    supersedes = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
+    )
+    reason_code = models.CharField(max_length=40, blank=True)
+    outcome_note = models.TextField(blank=True)
+
+    objects: ClassVar[models.Manager[ApprovalRequest]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["action_ref", "intent_digest"],
+                condition=Q(status="pending"),
+                name="an_action_has_one_open_request",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="pending") | Q(decided_at__isnull=False),
+                name="a_decided_request_has_a_moment",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="pending") | Q(holder__isnull=True),
+                name="a_claim_ends_with_the_request",
+            ),
+            models.CheckConstraint(
+                condition=~Q(execution="dispatched") | Q(status="approved"),
+                name="only_what_was_approved_is_dispatched",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["queue", "decide_by", "id"],
+                condition=Q(status="pending"),
+                name="request_open_by_due",
+            ),
+            models.Index(
+                fields=["decide_by"], condition=Q(status="pending"), name="request_to_expire"
+            ),
+            models.Index(fields=["agent", "status"], name="request_by_agent"),
+            models.Index(fields=["-created_at", "-id"], name="request_newest"),
+            models.Index(fields=["action_ref"], name="request_by_action"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.title}"
+
+    @property
+    def reference(self) -> str:
+        return f"C-{self.number}"
+
+
+class RequestCheckpoint(models.Model):
+    """One checkpoint that the request must pass, as the rule stood when it was asked."""
+
+    request = models.ForeignKey(
+        ApprovalRequest, on_delete=models.CASCADE, related_name="checkpoints"
+    )
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="+")
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
+    needed = models.PositiveSmallIntegerField()
+
+    objects: ClassVar[models.Manager[RequestCheckpoint]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "checkpoint"], name="a_checkpoint_is_asked_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint_id} ({self.needed})"
+
+
+class Vote(models.Model):
+    """One person's answer, with the digest that was on the screen. `void` once it stopped
+    counting: the row stays."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="votes")
+    voter = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    voter_label = models.CharField(max_length=200)
+    choice = models.CharField(max_length=8, choices=Choice.choices)
+    reason = models.TextField()
+    digest = models.CharField(max_length=64)
+    queues = models.JSONField(default=list)
+    cast_at = models.DateTimeField()
+    void = models.BooleanField(default=False)
+    void_reason = models.CharField(max_length=200, blank=True)
+
+    objects: ClassVar[models.Manager[Vote]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "voter"],
+                condition=Q(void=False),
+                name="a_person_votes_once",
+            )
+        ]
+        indexes = [models.Index(fields=["voter", "-cast_at"], name="vote_by_voter")]
+
+    def __str__(self) -> str:
+        return f"{self.voter_label}: {self.choice}"

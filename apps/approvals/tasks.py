@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from celery import shared_task
+
+from apps.approvals.services import expire_due
+
+
+@shared_task(name="apps.approvals.tasks.sweep")
+def sweep() -> None:
+    expire_due()

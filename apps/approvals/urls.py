@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.approvals import views
+
+app_name = "approvals"
+urlpatterns = [
+    path("", views.inbox, name="inbox"),
+    path("pulse", views.pulse, name="pulse"),
+    path("C-<int:number>", views.item, name="request"),
+    path("C-<int:number>/decide", views.decide, name="decide"),
+    path("C-<int:number>/claim", views.claim, name="claim"),
+    path("C-<int:number>/release", views.release, name="release"),
+    path("C-<int:number>/state", views.state, name="state"),
+]

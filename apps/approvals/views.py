@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from apps.access.guards import PersonRequest
+from apps.access.queries import holds
+from apps.approvals import queries, services
+from apps.approvals.models import ApprovalRequest
+from apps.approvals.states import Choice
+from apps.common import diffing
+from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
+from apps.registry.states import Risk
+
+
+def inbox(request: PersonRequest) -> HttpResponse:
+    return render(request, "approvals/inbox.html", list_context(request))
+
+
+def list_context(request: PersonRequest) -> dict[str, Any]:
+    filters = {name: request.GET.get(name, "") for name in ("queue", "risk", "search")}
+    view = request.GET.get("view", "mine")
+    view = view if view in queries.VIEWS else "mine"
+    return {
+        "inbox": queries.inbox(request.user, view=view, **filters),
+        "view": view,
+        "views": queries.VIEWS.items(),
+        "filters": filters,
+        "risks": Risk.choices,
+        "queues": queries.queues(request.user),
+    }
+
+
+def item(request: PersonRequest, number: int) -> HttpResponse:
+    found = queries.request_numbered(request.user, number)
+    return show(request, found)
+
+
+def show(
+    request: PersonRequest, found: ApprovalRequest, status: int = 200, **extra: Any
+) -> HttpResponse:
+    why_not = queries.why_not(request.user, found)
+    will = found.evidence.get("will_happen", {})
+    context = {
+        **list_context(request),
+        "item": found,
+        "changes": diffing.changed_fields(will.get("before", {}), will.get("after", {})),
+        "votes": queries.votes_of(found),
+        "needs": found.checkpoints.select_related("checkpoint", "queue"),
+        "why_not": why_not,
+        "choices": Choice.choices,
+        "may_audit": holds(request.user, "audit.view"),
+        **extra,
+    }
+    return render(request, "approvals/inbox.html", context, status=status)
+
+
+@require_POST
+def decide(request: PersonRequest, number: int) -> HttpResponse:
+    """Records one answer. Whatever goes wrong, what was typed stays on the page."""
+    found = queries.request_numbered(request.user, number)
+    typed = {"choice": request.POST.get("choice", ""), "reason": request.POST.get("reason", "")}
+    fence = request.POST.get("fence", "")
+    try:
+        decided = services.vote(
+            actor=request.user,
+            request_id=found.pk,
+            digest=request.POST.get("digest", ""),
+            fence=int(fence) if fence.isdecimal() else None,
+            **typed,
+        )
+    except Invalid as error:
+        return show(request, found, 422, typed=typed, errors=error.fields, problem=error.sentence)
+    except (Conflict, NotPermitted) as error:
+        found.refresh_from_db()
+        return show(request, found, error.status, typed=typed, problem=error.sentence)
+    return after_decision(request, decided)
+
+
+def after_decision(request: PersonRequest, decided: ApprovalRequest) -> HttpResponse:
+    words = {
+        "pending": "Your vote is recorded; another person is needed.",
+        "approved": "Approved. The agent goes on.",
+        "rejected": "Rejected. The agent is told why.",
+        "returned": "Sent back with your instruction.",
+    }
+    messages.success(request, f"{decided.reference}: {words[decided.status]}")
+    following = queries.next_after(request.user, decided) if request.user.open_next else None
+    if following is not None:
+        return redirect("approvals:request", following.number)
+    return redirect("approvals:inbox")
+
+
+@require_POST
+def claim(request: PersonRequest, number: int) -> HttpResponse:
+    found = queries.request_numbered(request.user, number)
+    try:
+        services.claim(actor=request.user, request_id=found.pk)
+    except Refused as error:
+        messages.error(request, error.sentence)
+    return redirect("approvals:request", number)
+
+
+@require_POST
+def release(request: PersonRequest, number: int) -> HttpResponse:
+    found = queries.request_numbered(request.user, number)
+    try:
+        services.release(actor=request.user, request_id=found.pk)
+    except Refused as error:
+        messages.error(request, error.sentence)
+    return redirect("approvals:request", number)
+
+
+def pulse(request: PersonRequest) -> HttpResponse:
+    """204 while nothing changed; else a banner. The list stays put under the hands."""
+    version = request.GET.get("v", "")
+    if version == queries.pulse(request.user):
+        return HttpResponse(status=204)
+    number = queries.newer_than(request.user, version)
+    if not number:
+        return HttpResponse(status=204)
+    return render(request, "approvals/pulse.html", {"number": number})
+
+
+def state(request: PersonRequest, number: int) -> HttpResponse:
+    """Tells a page that is open whether somebody else has decided meanwhile."""
+    found = queries.request_numbered(request.user, number)
+    if found.status == "pending":
+        return HttpResponse(status=204)
+    return render(request, "approvals/decided.html", {"item": found})

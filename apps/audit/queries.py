@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db.models import QuerySet
+
+from apps.access.models import User
+from apps.access.queries import holds
+from apps.audit.rules import Filters
+from apps.common.diffing import FieldChange, changed_fields
+from apps.common.errors import Absent
+from apps.common.tracked import Tracked
+from apps.ledger.models import LedgerEvent
+
+SHOWN = 50
+MASKED = frozenset({"password", "digest", "prefix"})
+
+
+def events(reader: User, filters: Filters) -> QuerySet[LedgerEvent]:
+    """The events that the reader may see, narrowed by the filters; newest first is the pager's."""
+    if not holds(reader, "audit.view"):
+        return LedgerEvent.objects.none()
+    return LedgerEvent.objects.filter(**filters.lookups)
+
+
+def event(reader: User, pk: uuid.UUID) -> LedgerEvent:
+    found = events(reader, Filters()).filter(pk=pk).first()
+    if found is None:
+        raise Absent
+    return found
+
+
+def model_named(label: str) -> type[Tracked]:
+    """The governed model `app.model`; Absent for anything else."""
+    try:
+        model = apps.get_model(label)
+    except (LookupError, ValueError):
+        raise Absent from None
+    if not issubclass(model, Tracked):
+        raise Absent
+    return model
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a governed object, and what it changed against the one before."""
+
+    row: Any
+    changes: list[FieldChange]
+
+    @property
+    def kind(self) -> str:
+        return {"+": "created", "~": "changed", "-": "deleted"}[self.row.history_type]
+
+
+def versions(reader: User, label: str, pk: str) -> list[Version]:
+    """The newest versions of one object, newest first. Raises Absent for who may not see them."""
+    if not holds(reader, "audit.view"):
+        raise Absent
+    model = model_named(label)
+    try:
+        key = model._meta.pk.to_python(pk)
+    except Exception as error:
+        raise Absent from error
+    history: Any = model.history  # type: ignore[attr-defined]
+    rows = list(
+        history.filter(**{model._meta.pk.attname: key}).order_by("-history_id")[: SHOWN + 1]
+    )
+    if not rows:
+        raise Absent
+    earlier = [*rows[1:], None]
+    pairs = list(zip(rows, earlier, strict=True))[:SHOWN]
+    return [Version(row, differences(row, before)) for row, before in pairs]
+
+
+def differences(row: Any, before: Any | None) -> list[FieldChange]:
+    return changed_fields(values_of(before) if before else {}, values_of(row))
+
+
+def values_of(row: Any) -> dict[str, Any]:
+    """The governed fields of a version; a secret shows that it changed, never what it is."""
+    values = {field.name: getattr(row, field.attname) for field in type(row).tracked_fields}
+    for name in MASKED & set(values):
+        values[name] = f"hidden ({str(values[name])[:6]}…)" if values[name] else ""
+    return values

@@ -1,0 +1,51 @@
+"""Canonical JSON (RFC 8785) on a narrow value set, and its SHA-256.
+
+No floats; decimals, moments and integers beyond 2^53 are strings, so that plain sorted
+`json.dumps` gives the same bytes to whoever checks us without our code.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import hashlib
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import rfc8785
+
+LARGEST_EXACT = 2**53 - 1
+
+
+def plain(value: Any) -> Any:
+    """The value in the narrow set: str, int, bool, None, list, dict with string keys."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= LARGEST_EXACT else str(value)
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, dt.datetime):
+        return moment(value)
+    if isinstance(value, (dt.date, decimal.Decimal, uuid.UUID)):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+        return [plain(item) for item in items]
+    raise TypeError(f"{type(value).__name__} has no canonical form.")
+
+
+def moment(value: dt.datetime) -> str:
+    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def canonical(value: Any) -> bytes:
+    return rfc8785.dumps(plain(value))
+
+
+def digest(value: Any) -> str:
+    """SHA-256 over the canonical JSON of `value`, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()

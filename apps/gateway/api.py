@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.common.acting import acting
+from apps.common.canonical import digest
+from apps.common.errors import Absent, Invalid
+from apps.gateway.authentication import AgentKey
+from apps.registry.models import AgentCredential
+from apps.runtime import gate, outside
+from apps.runtime.models import Action
+from apps.runtime.rules import CallContext
+
+LONGEST = {"tool": 120, "purpose": 4_000, "session": 200}
+
+
+class ActionInput(serializers.Serializer):  # type: ignore[type-arg]
+    tool = serializers.CharField()
+    arguments = serializers.JSONField()
+    purpose = serializers.CharField(required=False)
+    session = serializers.CharField(required=False, help_text="The agent's own task id.")
+    facts = serializers.JSONField(required=False, help_text="Claims; they never satisfy a rule.")
+
+
+class ActionOutput(serializers.Serializer):  # type: ignore[type-arg]
+    decision = serializers.ChoiceField(choices=["allow", "deny", "review"])
+    action = serializers.UUIDField()
+    status = serializers.CharField()
+    reasons = serializers.ListField(child=serializers.DictField())
+    policy_versions = serializers.DictField(child=serializers.IntegerField())
+    obligations = serializers.ListField(child=serializers.CharField())
+    expires_at = serializers.DateTimeField(allow_null=True)
+    result = serializers.JSONField(allow_null=True)
+    error = serializers.CharField()
+
+
+class OutcomeInput(serializers.Serializer):  # type: ignore[type-arg]
+    succeeded = serializers.BooleanField()
+    result = serializers.JSONField(required=False)
+    error = serializers.CharField(required=False)
+
+
+class IsAgent(BasePermission):
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.auth, AgentCredential)
+
+
+def credential_of(request: Request) -> AgentCredential:
+    """The key that the call came with; IsAgent lets nothing else through."""
+    if not isinstance(request.auth, AgentCredential):
+        raise Absent("There is no such action.")
+    return request.auth
+
+
+class AgentView(APIView):
+    authentication_classes = (AgentKey,)
+    permission_classes = (IsAgent,)
+
+
+class Actions(AgentView):
+    @extend_schema(
+        request=ActionInput,
+        responses=ActionOutput,
+        parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
+        summary="Ask the gate for one action",
+    )
+    def post(self, request: Request) -> Response:
+        body = read_body(request.data)
+        credential = credential_of(request)
+        agent = credential.agent
+        with acting(kind="agent", id=str(agent.pk), label=agent.label):
+            outcome = gate.attempt(
+                agent_id=agent.pk,
+                tool=body["tool"],
+                arguments=body["arguments"],
+                call=CallContext(
+                    idem_key=key_of(request, credential),
+                    purpose=body["purpose"],
+                    trigger={"door": "api"},
+                    session=body["session"],
+                    credential_id=credential.pk,
+                    claims=body["facts"],
+                ),
+            )
+        return Response(answer(Action.objects.get(pk=outcome.action_id)))
+
+
+def key_of(request: Request, credential: AgentCredential) -> str:
+    """The caller's idempotency key, bound to the agent; without one each call is its own."""
+    given = request.headers.get("Idempotency-Key", "")
+    if not given:
+        return f"once:{uuid.uuid4()}"
+    words = f"{credential.agent_id}|{given}"
+    return "key:" + hashlib.sha256(words.encode()).hexdigest()
+
+
+def read_body(data: Any) -> dict[str, Any]:
+    """Checked by hand: this is the hot door, and nested serializers cost more than the verdict.
+    Identity is never read from here; unknown names are left alone."""
+    if not isinstance(data, dict):
+        raise Invalid("Send one JSON object.", "bad_request")
+    found = {"purpose": "", "session": "", "facts": {}, **data}
+    for name, longest in LONGEST.items():
+        value = found.get(name)
+        if not isinstance(value, str) or len(value) > longest or "\x00" in value:
+            raise Invalid(f"{name} is a text of at most {longest} characters.", "bad_request")
+    for name in ("arguments", "facts"):
+        if not isinstance(found.get(name), dict):
+            raise Invalid(f"{name} is a JSON object.", "bad_request")
+    try:
+        digest([found["arguments"], found["facts"]])
+    except (TypeError, ValueError, RecursionError):
+        raise Invalid("The arguments cannot be read.", "bad_request") from None
+    return found
+
+
+def answer(action: Action) -> dict[str, Any]:
+    expires = action.decide_by if action.status == "waiting" else action.execute_by
+    return {
+        "decision": decision_of(action),
+        "action": str(action.pk),
+        "status": action.status,
+        "reasons": action.reasons,
+        "policy_versions": action.policy_versions,
+        "obligations": action.obligations,
+        "expires_at": expires,
+        "decide_by": action.decide_by if action.status == "waiting" else None,
+        "execute_by": action.execute_by,
+        "result": action.result,
+        "error": action.error,
+    }
+
+
+def decision_of(action: Action) -> str:
+    """What holds now: a request that people approved is an allow, one they refused a deny."""
+    if action.status in ("allowed", "executing", "done", "failed", "in_doubt", "undone"):
+        return "allow"
+    return "review" if action.status == "waiting" else "deny"
+
+
+def own_action(request: Request, pk: uuid.UUID) -> Action:
+    found = Action.objects.filter(pk=pk, agent_id=credential_of(request).agent_id).first()
+    if found is None:
+        raise Absent("There is no such action.")
+    return found
+
+
+class ActionDetail(AgentView):
+    @extend_schema(responses=ActionOutput, summary="What became of an action")
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        return Response(answer(own_action(request, pk)))
+
+
+class ActionOutcome(AgentView):
+    @extend_schema(
+        request=OutcomeInput, responses=ActionOutput, summary="Report an effect of your own"
+    )
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        action = own_action(request, pk)
+        data = request.data
+        if not isinstance(data, dict) or not isinstance(data.get("succeeded"), bool):
+            raise Invalid("Say whether it succeeded: true or false.", "bad_request")
+        agent = credential_of(request).agent
+        with acting(kind="agent", id=str(agent.pk), label=agent.label):
+            outside.report(
+                action=action,
+                succeeded=data["succeeded"],
+                result=data.get("result") or {},
+                error=str(data.get("error") or ""),
+            )
+        return Response(answer(own_action(request, pk)))

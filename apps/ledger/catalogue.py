@@ -1,0 +1,86 @@
+"""Every act that the ledger knows: a stable code, never renamed, and what it says to people."""
+
+from __future__ import annotations
+
+ACTS: dict[str, str] = {
+    # access
+    "access.signed_in": "Signed in",
+    "access.signed_out": "Signed out",
+    "access.sign_in_failed": "Sign-in failed",
+    "access.refused": "Act refused for want of permission",
+    "role.granted": "Role granted",
+    "role.revoked": "Role revoked",
+    "queue_right.granted": "Right to decide in a queue granted",
+    "queue_right.revoked": "Right to decide in a queue revoked",
+    # registry
+    "agent.registered": "Agent registered",
+    "agent.changed": "Agent changed",
+    "agent.proposed": "Agent proposed",
+    "agent.approved": "Agent approved",
+    "agent.activated": "Agent activated",
+    "agent.suspended": "Agent suspended",
+    "agent.resumed": "Agent resumed",
+    "agent.retired": "Agent retired",
+    "credential.issued": "Credential issued",
+    "credential.rotated": "Credential rotated",
+    "credential.revoked": "Credential revoked",
+    "credential.refused": "Credential refused",
+    "tool.registered": "Tool registered",
+    "tool.changed": "Tool changed",
+    "tool.suspended": "Tool suspended",
+    "tool.resumed": "Tool resumed",
+    "grant.given": "Permission granted",
+    "grant.revoked": "Permission revoked",
+    # policies
+    "policy.created": "Policy created",
+    "policy.drafted": "Policy draft saved",
+    "policy.activated": "Policy version put in force",
+    "policy.superseded": "Policy version superseded",
+    "policy.suspended": "Policy version suspended",
+    # approvals
+    "queue.created": "Queue created",
+    "checkpoint.created": "Checkpoint created",
+    "checkpoint.changed": "Checkpoint changed",
+    "approval.asked": "People asked to decide",
+    "approval.claimed": "Request claimed",
+    "approval.released": "Claim released",
+    "approval.voted": "Vote cast",
+    "approval.vote_voided": "Vote voided",
+    "approval.approved": "Request approved",
+    "approval.rejected": "Request rejected",
+    "approval.returned": "Request sent back",
+    "approval.expired": "Request expired",
+    "approval.cancelled": "Request cancelled",
+    "approval.superseded": "Request superseded",
+    "approval.refused": "Decision refused",
+    "approval.stale": "Stale approval refused",
+    # runtime
+    "action.allowed": "Action allowed",
+    "action.denied": "Action denied",
+    "action.review": "Action waits for a person",
+    "action.done": "Action done",
+    "action.failed": "Action failed",
+    "action.in_doubt": "Outcome of an action unknown",
+    "action.undone": "Action undone",
+    "action.undo_refused": "Undo refused",
+    "action.reported": "Outcome reported by the agent",
+    "circuit.opened": "Circuit opened",
+    "limit.changed": "Limit changed",
+    # orchestration
+    "workflow.registered": "Workflow registered",
+    "run.started": "Run started",
+    "run.finished": "Run finished",
+    "run.paused": "Run paused",
+    "run.continued": "Run continued",
+    "run.cancelled": "Run cancelled",
+    "run.rolled_back": "Run rolled back",
+    "run.stuck": "Run needs a person",
+    "step.dead": "Step gave up",
+    "step.requeued": "Step requeued",
+    "step.in_doubt": "Step in doubt",
+    "step.resolved": "Step in doubt resolved",
+}
+
+
+def sentence(code: str) -> str:
+    return ACTS.get(code, code)

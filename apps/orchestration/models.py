@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from apps.access.models import User
+from apps.common.ids import uuid7
+from apps.common.tracked import Tracked
+from apps.orchestration.states import RunStatus, StepStatus
+from apps.registry.models import Agent
+
+
+class Workflow(Tracked):
+    """A definition of work that the organisation knows; its code is registered by a pilot."""
+
+    slug = models.SlugField(unique=True)
+    title = models.CharField(max_length=200)
+    version = models.PositiveIntegerField(default=1)
+    process = models.SlugField(blank=True)
+    active = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Run(models.Model):
+    """One execution of a workflow."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    number = models.PositiveBigIntegerField(unique=True)
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="runs")
+    subject = models.CharField(max_length=200)
+    status = models.CharField(max_length=14, choices=RunStatus.choices, default=RunStatus.QUEUED)
+    wait_reason = models.CharField(max_length=20, blank=True)
+    trigger = models.JSONField(default=dict)
+    dedupe_key = models.CharField(max_length=120, null=True, unique=True)
+    requester = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    plan_version = models.PositiveIntegerField(default=1)
+    outcome = models.CharField(max_length=40, blank=True)
+    sentence = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager[Run]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status__in=["succeeded", "failed", "cancelled", "rolled_back"])
+                | Q(ended_at__isnull=False),
+                name="an_ended_run_has_an_end",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="run_newest"),
+            models.Index(fields=["status", "-created_at", "-id"], name="run_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.subject}"
+
+    @property
+    def reference(self) -> str:
+        return f"R-{self.number}"
+
+
+class Step(models.Model):
+    """One unit of a run: one tool call by one agent, through the gate."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
+    key = models.CharField(max_length=60)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    tool = models.CharField(max_length=120)
+    arguments = models.JSONField(default=dict)
+    purpose = models.TextField(blank=True)
+    status = models.CharField(max_length=20, choices=StepStatus.choices, default=StepStatus.READY)
+    plan_version = models.PositiveIntegerField(default=1)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=5)
+    fence = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)
+    idem_key = models.CharField(max_length=64, unique=True)
+    action_ref = models.UUIDField(null=True)
+    approval_ref = models.UUIDField(null=True)
+    result = models.JSONField(null=True)
+    error = models.TextField(blank=True)
+    note = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager[Step]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "key", "plan_version"], name="a_plan_has_a_step_once"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="running") | Q(lease_until__isnull=False),
+                name="a_running_step_is_leased",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["status", "not_before"],
+                condition=Q(status__in=["ready", "retry_wait"]),
+                name="step_due",
+            ),
+            models.Index(fields=["lease_until"], condition=Q(status="running"), name="step_leased"),
+            models.Index(
+                fields=["approval_ref"],
+                condition=Q(status="awaiting_approval"),
+                name="step_awaiting",
+            ),
+            models.Index(fields=["agent", "status"], name="step_by_agent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.run_id}"
+
+
+class Outbox(models.Model):
+    """A message to be sent: written in the transaction that made it necessary, so that no crash
+    and no dead broker can lose it."""
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10)
+    ref = models.UUIDField()
+    created_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Outbox]] = models.Manager()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.ref}"

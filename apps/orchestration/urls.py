@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.orchestration import views
+
+app_name = "orchestration"
+urlpatterns = [
+    path("", views.runs, name="runs"),
+    path("attention", views.attention, name="attention"),
+    path("R-<int:number>", views.run, name="run"),
+    *(
+        path(f"R-<int:number>/{verb}", views.change, {"verb": verb}, name=verb)
+        for verb in views.VERBS
+    ),
+    *(
+        path(f"steps/<uuid:pk>/{verb}", views.mend, {"verb": verb}, name=f"step-{verb}")
+        for verb in ("requeue", "happened", "not-happened")
+    ),
+]

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from apps.access.guards import PersonRequest, needs
+from apps.access.queries import holds
+from apps.common.middleware import told
+from apps.common.paging import page
+from apps.orchestration import queries, services
+from apps.orchestration.forms import ReasonForm
+from apps.orchestration.models import Run, Workflow
+from apps.orchestration.states import RUN_MOVES, RunStatus
+
+
+@needs("runs.view")
+def runs(request: PersonRequest) -> HttpResponse:
+    filters = {
+        name: request.GET.get(name, "") for name in ("status", "workflow", "agent", "search")
+    }
+    context = {
+        "page": page(request, queries.runs(request.user, **filters), field="created_at"),
+        "filters": filters,
+        "statuses": RunStatus.choices,
+        "workflows": Workflow.objects.order_by("title"),
+    }
+    return render(request, "orchestration/runs.html", context)
+
+
+@needs("runs.view")
+def run(request: PersonRequest, number: int) -> HttpResponse:
+    found = queries.run_numbered(request.user, number)
+    operates = holds(request.user, "runs.operate")
+    context = {
+        "run": found,
+        "lines": queries.timeline(found),
+        "moves": possible(found) if operates else [],
+        "operates": operates,
+        "live": found.status in ("queued", "running", "compensating"),
+        "may_audit": holds(request.user, "audit.view"),
+    }
+    return render(request, "orchestration/run.html", context)
+
+
+VERBS = {
+    "pause": ("Pause", "paused", services.pause_run),
+    "continue": ("Continue", "running", services.continue_run),
+    "cancel": ("Cancel", "cancelled", services.cancel_run),
+    "roll-back": ("Roll back", "compensating", services.roll_back),
+}
+
+
+def possible(run: Run) -> list[tuple[str, str]]:
+    return [
+        (verb, word)
+        for verb, (word, to, _service) in VERBS.items()
+        if to in RUN_MOVES[run.status] and (verb != "continue" or run.status == "paused")
+    ]
+
+
+@needs("runs.operate")
+def change(request: PersonRequest, number: int, verb: str) -> HttpResponse:
+    """A page of its own: what will be undone and what cannot be, item by item, and the reason."""
+    found = queries.run_numbered(request.user, number)
+    word, _to, service = VERBS[verb]
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        service(actor=request.user, run=found, reason=form.cleaned_data["reason"])
+        return told(request, f"{word}: recorded.", run_url(found))
+    context = {
+        "run": found,
+        "verb": verb,
+        "word": word,
+        "form": form,
+        "preview": queries.rollback_preview(found) if verb == "roll-back" else [],
+    }
+    status = 422 if form.errors else 200
+    return render(request, "orchestration/change.html", context, status=status)
+
+
+def run_url(run: Run) -> str:
+    return reverse("orchestration:run", args=[run.number])
+
+
+@needs("runs.view")
+def attention(request: PersonRequest) -> HttpResponse:
+    context = {
+        "steps": queries.attention(request.user),
+        "operates": holds(request.user, "runs.operate"),
+    }
+    return render(request, "orchestration/attention.html", context)
+
+
+@needs("runs.operate")
+def mend(request: PersonRequest, pk: uuid.UUID, verb: str) -> HttpResponse:
+    """Requeues a step that gave up, or says what became of one in doubt."""
+    step = queries.step_of(request.user, pk)
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        if verb == "requeue":
+            services.requeue_step(actor=request.user, step=step, reason=reason)
+        else:
+            services.resolve_in_doubt(
+                actor=request.user, step=step, happened=verb == "happened", reason=reason
+            )
+        return told(request, "Recorded; the run goes on.", run_url(step.run))
+    context = {"step": step, "verb": verb, "form": form}
+    status = 422 if form.errors else 200
+    return render(request, "orchestration/mend.html", context, status=status)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class InvoicesConfig(AppConfig):
+    name = "apps.pilots.invoices"
+    label = "invoices"
+
+    def ready(self) -> None:
+        from apps.orchestration.definitions import register as register_workflow
+        from apps.pilots.catalogue import PilotInfo, register
+        from apps.pilots.invoices import connector, intake, seed, workflow
+        from apps.runtime import toolbox
+
+        toolbox.register(connector.BackOffice())
+        register_workflow(workflow.InvoiceTriage())
+        register(
+            PilotInfo(
+                slug="invoices",
+                title="Invoices",
+                url_name="invoices:documents",
+                sweep=intake.sweep,
+                seed=seed.seed,
+            )
+        )

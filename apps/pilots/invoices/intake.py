@@ -1,0 +1,59 @@
+"""The watched folder: files dropped into var/invoices/in become runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+
+from django.conf import settings
+
+from apps.common.errors import Invalid
+from apps.pilots.invoices import feeder, services
+from apps.pilots.invoices.knowledge import folder
+from apps.pilots.invoices.ubl import LARGEST
+
+log = logging.getLogger(__name__)
+MOST_AT_ONCE = 50
+QUIET_SECONDS = 0.2
+
+
+def sweep() -> None:
+    """Takes in what lies in the folder; in the demonstration also lets new invoices arrive."""
+    if settings.DEMO:
+        feeder.feed()
+    for path in sorted(folder("in").iterdir())[:MOST_AT_ONCE]:
+        if path.is_file() and not path.name.startswith(".") and settled(path):
+            take(path)
+
+
+def settled(path: Path) -> bool:
+    """Whether nobody is still writing: the file has been left alone for a moment."""
+    try:
+        return time.time() - path.stat().st_mtime > QUIET_SECONDS
+    except OSError:
+        return False
+
+
+def take(path: Path) -> None:
+    """The file moves to done/ or refused/; a crash in between only takes it in once more, and the
+    same bytes lead to the same run."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise Invalid(f"{path.name} is larger than 5 MB.", "too_large")
+        content = path.read_bytes()
+        services.receive(actor=None, content=content, filename=path.name, source="folder")
+    except Invalid as error:
+        log.warning("%s was refused: %s", path.name, error.sentence)
+        put_away(path, "refused")
+        return
+    except OSError as error:
+        log.warning("%s cannot be read: %s", path.name, error)
+        return
+    put_away(path, "done")
+
+
+def put_away(path: Path, place: str) -> None:
+    target = folder(place) / f"{time.time_ns()}-{path.name}"
+    os.replace(path, target)

@@ -1,0 +1,68 @@
+"""The policies that the demonstration starts with, as a council would write them."""
+
+from __future__ import annotations
+
+BASICS = """
+@id("unknown-supplier") @reason("Payments go to known suppliers only.")
+forbid (principal, action == Action::"payments.schedule", resource)
+unless { context.facts.supplier_known };
+
+@id("account-must-match") @reason("Money goes to the account in the master data, no other.")
+forbid (principal, action == Action::"payments.schedule", resource)
+unless { context.facts.account_matches };
+
+@id("posted-first") @reason("Only a posted invoice is paid.")
+forbid (principal, action == Action::"payments.schedule", resource)
+unless { context.facts.status == "posted" };
+
+@id("no-duplicates") @reason("An invoice that came in before is not posted again.")
+forbid (principal, action == Action::"invoices.post", resource)
+when { context.facts.duplicate };
+
+@id("blocked-supplier") @reason("The supplier is blocked.")
+forbid (principal, action in [Action::"invoices.post", Action::"payments.schedule"], resource)
+when { context.facts has supplier_blocked && context.facts.supplier_blocked };
+"""
+
+PAYMENTS = """
+@id("large-payment") @checkpoint("payment-approval") @approvers("1") @within("PT4H")
+@reason("Payments over EUR 10,000.00 need a finance approver.")
+forbid (principal, action == Action::"payments.schedule", resource)
+when { context.facts.amount > 1000000 }
+unless { context.approvals.contains("payment-approval") };
+
+@id("very-large-payment") @checkpoint("payment-approval") @approvers("2") @within("PT4H")
+@reason("Payments over EUR 50,000.00 need two finance approvers.")
+forbid (principal, action == Action::"payments.schedule", resource)
+when { context.facts.amount > 5000000 }
+unless { context.approvals.contains("payment-approval") };
+
+@id("fresh-account") @checkpoint("payment-approval") @approvers("1") @within("PT4H")
+@reason("The supplier's account is younger than 30 days.")
+forbid (principal, action == Action::"payments.schedule", resource)
+when { context.facts has account_known_days && context.facts.account_known_days < 30 }
+unless { context.approvals.contains("payment-approval") };
+
+@id("talks-like-an-order") @checkpoint("payment-approval") @approvers("1") @within("PT4H")
+@reason("The invoice contains text that talks like an instruction.")
+forbid (principal, action == Action::"invoices.post", resource)
+when { context.facts.suspicious_text }
+unless { context.approvals.contains("payment-approval") };
+"""
+
+VENDORS = """
+@id("account-change") @checkpoint("vendor-data") @approvers("2") @within("PT4H")
+@reason("A changed bank account always needs two people.")
+forbid (principal, action == Action::"suppliers.change_account", resource)
+unless { context.approvals.contains("vendor-data") };
+
+@id("account-valid") @reason("The new account number is not a valid IBAN.")
+forbid (principal, action == Action::"suppliers.change_account", resource)
+unless { context.facts.account_valid };
+"""
+
+POLICIES = (
+    ("payables-basics", "Payables basics", "What is never paid or posted.", BASICS),
+    ("payment-approval", "Payment approval", "When a person looks at a payment.", PAYMENTS),
+    ("vendor-bank-details", "Vendor bank details", "Who may change where money goes.", VENDORS),
+)

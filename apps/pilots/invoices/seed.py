@@ -1,0 +1,153 @@
+"""Fills the demonstration: a plausible year of suppliers and orders, agents, tools and policies."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+
+from apps.access.models import Department, User
+from apps.approvals.services import create_checkpoint, create_queue, entrust
+from apps.common.clock import now
+from apps.orchestration.services import install_workflow
+from apps.pilots.invoices.checks import iban_of
+from apps.pilots.invoices.models import PurchaseOrder, Supplier
+from apps.pilots.invoices.policies import POLICIES
+from apps.pilots.invoices.specs import TOOLS
+from apps.pilots.invoices.workflow import (
+    INTAKE,
+    MATCHER,
+    PAYABLES,
+    VENDOR_DESK,
+    InvoiceTriage,
+)
+from apps.policies.services import activate, create_policy, save_draft
+from apps.registry.services import activate_agent, grant, register_agent, register_tool
+
+WHY = "Demonstration"
+SUPPLIERS, ORDERS = 40, 600
+FIRST_NAMES = [
+    "Alder",
+    "Birch",
+    "Cedar",
+    "Dune",
+    "Ember",
+    "Fjord",
+    "Garnet",
+    "Harbor",
+    "Iris",
+    "Juniper",
+]
+SECOND_NAMES = ("Logistics", "Paper Works", "Metals", "Cleaning Services")
+ITEMS = [
+    "Pallets",
+    "Paper",
+    "Bearings",
+    "Cleaning",
+    "Transport",
+    "Packaging",
+    "Sensors",
+    "Repairs",
+    "Fuel",
+    "Training",
+]
+AGENTS = (
+    (INTAKE, "Invoice intake", "Reads invoices and checks them.", "low",
+     ("invoices.parse", "invoices.validate", "invoices.hold")),
+    (MATCHER, "Invoice matcher", "Matches invoices with suppliers, orders and receipts.", "low",
+     ("invoices.match",)),
+    (PAYABLES, "Payables clerk", "Posts invoices and schedules payments.", "medium",
+     ("invoices.post", "payments.schedule")),
+    (VENDOR_DESK, "Vendor desk", "Proposes changes to supplier master data.", "high",
+     ("suppliers.change_account",)),
+)  # fmt: skip
+
+
+def seed() -> None:
+    """Everything as the system, through the same services as people use."""
+    seed_master_data()
+    seed_queues()
+    tools = {spec.name: register_tool(actor=None, spec=spec) for spec in TOOLS}
+    owner = User.objects.get(username="operator")
+    creator = User.objects.get(username="admin")
+    sponsor = Department.objects.get(slug="finance")
+    for slug, name, purpose, risk, names in AGENTS:
+        agent = register_agent(
+            actor=None,
+            slug=slug,
+            name=name,
+            purpose=purpose,
+            owner=owner,
+            created_by=creator,
+            sponsor=sponsor,
+            risk_tier=risk,
+            data_classes=["internal"],
+        )
+        for tool in names:
+            grant(
+                actor=None,
+                agent=agent,
+                tool=tools[tool],
+                expires_at=now() + dt.timedelta(days=180),
+                reason=WHY,
+                process="invoice-triage",
+            )
+        activate_agent(actor=None, agent=agent, reason=WHY)
+    for slug, title, purpose, text in POLICIES:
+        policy = create_policy(actor=None, slug=slug, title=title, purpose=purpose)
+        activate(actor=None, version=save_draft(actor=None, policy=policy, text=text), reason=WHY)
+    install_workflow(definition=InvoiceTriage(), process="invoice-triage")
+
+
+def seed_queues() -> None:
+    people = {user.username: user for user in User.objects.all()}
+    payments = create_queue(actor=None, slug="payments", name="Payments")
+    vendors = create_queue(actor=None, slug="vendor-data", name="Vendor data")
+    for name in ("amara", "bruno"):
+        entrust(actor=None, queue=payments, user=people[name], reason=WHY)
+    for name in ("amara", "bruno", "clara"):
+        entrust(actor=None, queue=vendors, user=people[name], reason=WHY)
+    create_checkpoint(actor=None, slug="payment-approval", title="Payment approval", queue=payments)
+    create_checkpoint(
+        actor=None, slug="vendor-data", title="Vendor data change", queue=vendors, approvers=2
+    )
+
+
+def seed_master_data() -> None:
+    chance = random.Random(1931)  # noqa: S311 - a demonstration, the same each time
+    moment = now()
+    for index in range(SUPPLIERS):
+        name = f"{FIRST_NAMES[index % 10]} {SECOND_NAMES[index // 10]}"
+        since = moment - dt.timedelta(days=chance.randrange(200, 1500))
+        country = chance.choice(["DE", "PT", "NL", "AT"])
+        Supplier(
+            number=f"V{1001 + index}",
+            name=name,
+            vat_id=f"{country}{chance.randrange(10**8, 10**9)}",
+            country=country,
+            iban=iban_of("DE", f"{chance.randrange(10**17, 10**18)}"),
+            iban_since=since,
+            known_since=since,
+            payment_days=chance.choice([14, 30, 45]),
+        ).save()
+    suppliers = list(Supplier.objects.all())
+    PurchaseOrder.objects.bulk_create(
+        [an_order(index, chance, suppliers, moment) for index in range(ORDERS)]
+    )
+
+
+def an_order(
+    index: int, chance: random.Random, suppliers: list[Supplier], moment: dt.datetime
+) -> PurchaseOrder:
+    """Most orders are small; older ones are invoiced already, and what is open was received."""
+    large = chance.random() < 0.12
+    amount = chance.randrange(12_500, 65_000) * 100 if large else chance.randrange(90, 8_900) * 100
+    past = index >= ORDERS * 2 // 3
+    return PurchaseOrder(
+        number=f"PO-{26_000 + index}",
+        supplier=chance.choice(suppliers),
+        ordered_at=moment - dt.timedelta(days=chance.randrange(40, 365) if past else 20),
+        amount=amount // 120 * 120,
+        received=amount // 120 * 120,
+        invoiced=amount // 120 * 120 if past else 0,
+        description=chance.choice(ITEMS),
+    )

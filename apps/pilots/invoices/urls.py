@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.pilots.invoices import views
+
+app_name = "invoices"
+urlpatterns = [
+    path("", views.documents, name="documents"),
+    path("upload", views.upload, name="upload"),
+    path("suppliers", views.suppliers, name="suppliers"),
+    path("<uuid:pk>", views.document, name="document"),
+]

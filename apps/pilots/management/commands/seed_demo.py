@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from apps.access import demo
+from apps.access.models import User
+from apps.access.services import create_department, give_role
+from apps.common.acting import acting
+from apps.pilots.catalogue import pilots
+
+
+class Command(BaseCommand):
+    help = "Fills an empty database with the demonstration; does nothing when people are there."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if User.objects.exists():
+            self.stdout.write("There are people already; the demonstration is left as it is.")
+            return
+        with acting(label="demonstration", trigger="seed_demo"):
+            seed_people()
+            for pilot in pilots():
+                pilot.seed()
+                self.stdout.write(f"Seeded {pilot.title}.")
+
+
+def seed_people() -> None:
+    departments = {
+        slug: create_department(slug=slug, name=name) for slug, name in demo.DEPARTMENTS.items()
+    }
+    for person in demo.people():
+        user = User.objects.create_user(
+            username=person.username,
+            password=demo.PASSWORD,
+            display_name=person.name,
+            department=departments[person.department],
+        )
+        for role in person.roles:
+            give_role(actor=None, user=user, role=role, reason="Demonstration")

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+
+from apps.access.guards import PersonRequest, needs
+from apps.access.queries import holds
+from apps.common.middleware import told
+from apps.registry import queries, services
+from apps.registry.forms import AgentForm, CredentialForm, GrantForm, ReasonForm
+from apps.registry.models import Agent, AgentCredential, Grant, Tool
+from apps.registry.states import AgentStatus, Risk
+
+
+@needs("agents.view")
+def agents(request: PersonRequest) -> HttpResponse:
+    filters = {name: request.GET.get(name, "") for name in ("search", "status", "risk")}
+    context = {
+        "agents": queries.agents(request.user, **filters),
+        "filters": filters,
+        "statuses": AgentStatus.choices,
+        "risks": Risk.choices,
+        "may_register": holds(request.user, "agents.register"),
+    }
+    return render(request, "registry/agents.html", context)
+
+
+def agent_context(request: PersonRequest, agent: Agent) -> dict[str, Any]:
+    user = request.user
+    owns = queries.may_own(user, agent)
+    return {
+        "agent": agent,
+        "grants": agent.grants.select_related("tool").order_by("revoked_at", "tool__name"),
+        "credentials": agent.credentials.select_related("use").order_by("revoked_at", "-pk"),
+        "may_suspend": owns or holds(user, "agents.suspend"),
+        "may_activate": holds(user, "agents.activate") and agent.owner_id != user.pk,
+        "may_issue": owns or holds(user, "credentials.issue"),
+        "may_grant": holds(user, "grants.manage") and agent.owner_id != user.pk,
+        "may_audit": holds(user, "audit.view"),
+    }
+
+
+@needs("agents.view")
+def agent(request: PersonRequest, slug: str) -> HttpResponse:
+    found = queries.agent(request.user, slug)
+    context = agent_context(request, found)
+    context |= {"credential_form": CredentialForm(), "grant_form": GrantForm()}
+    return render(request, "registry/agent.html", context)
+
+
+@needs("agents.register")
+def register(request: PersonRequest) -> HttpResponse:
+    form = AgentForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        made = services.register_agent(actor=request.user, **form.cleaned_data)
+        return redirect("registry:agent", made.slug)
+    status = 422 if form.errors else 200
+    return render(request, "registry/register.html", {"form": form}, status=status)
+
+
+VERBS = {
+    "suspend": ("Suspend", services.suspend_agent),
+    "resume": ("Resume", services.resume_agent),
+    "activate": ("Activate", services.activate_agent),
+    "retire": ("Retire", services.retire_agent),
+}
+
+
+@needs("agents.view")
+def change(request: PersonRequest, slug: str, verb: str) -> HttpResponse:
+    """A page of its own: says in numbers what will happen, and asks for the reason."""
+    found = queries.agent(request.user, slug)
+    word, service = VERBS[verb]
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        service(actor=request.user, agent=found, reason=form.cleaned_data["reason"])
+        return told_of_flight(request, found, verb)
+    context = {
+        "agent": found,
+        "verb": verb,
+        "word": word,
+        "form": form,
+        "in_flight": queries.in_flight(found) if verb in ("suspend", "retire") else [],
+    }
+    return render(request, "registry/change.html", context, status=422 if form.errors else 200)
+
+
+def told_of_flight(request: PersonRequest, agent: Agent, verb: str) -> HttpResponse:
+    done = {
+        "suspend": "suspended",
+        "resume": "resumed",
+        "activate": "active",
+        "retire": "retired",
+    }[verb]
+    return told(request, f"{agent.name} is {done}.", agent_url(agent))
+
+
+def agent_url(agent: Agent) -> str:
+    return reverse("registry:agent", args=[agent.slug])
+
+
+@needs("agents.view")
+def issue(request: PersonRequest, slug: str) -> HttpResponse:
+    """Answers with the key itself, once; it is nowhere to be found afterwards."""
+    found = queries.agent(request.user, slug)
+    form = CredentialForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        context = agent_context(request, found)
+        context |= {"credential_form": form, "grant_form": GrantForm()}
+        return render(request, "registry/agent.html", context, status=422)
+    credential, key = services.issue_credential(
+        actor=request.user,
+        agent=found,
+        label=form.cleaned_data["label"],
+        expires_at=form.expires_at(),
+    )
+    return key_shown(request, credential, key)
+
+
+def key_shown(request: PersonRequest, credential: AgentCredential, key: str) -> HttpResponse:
+    context = {"agent": credential.agent, "credential": credential, "key": key}
+    response = render(request, "registry/key.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@needs("agents.view")
+def end_credential(request: PersonRequest, slug: str, pk: int, verb: str) -> HttpResponse:
+    """Rotates or revokes a key, by POST."""
+    found = queries.agent(request.user, slug)
+    credential = get_object_or_404(AgentCredential, pk=pk, agent=found)
+    if request.method != "POST":
+        return redirect("registry:agent", slug)
+    if verb == "rotate":
+        return key_shown(
+            request, *services.rotate_credential(actor=request.user, credential=credential)
+        )
+    services.revoke_credential(
+        actor=request.user, credential=credential, reason=request.POST.get("reason", "")
+    )
+    return told(request, "The key is revoked.", agent_url(found))
+
+
+@needs("agents.view")
+def give(request: PersonRequest, slug: str) -> HttpResponse:
+    found = queries.agent(request.user, slug)
+    form = GrantForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        context = agent_context(request, found)
+        context |= {"credential_form": CredentialForm(), "grant_form": form}
+        return render(request, "registry/agent.html", context, status=422)
+    services.grant(
+        actor=request.user,
+        agent=found,
+        tool=form.cleaned_data["tool"],
+        scope=form.cleaned_data["scope"],
+        expires_at=form.expires_at(),
+        reason=form.cleaned_data["reason"],
+    )
+    return told(request, "The permission is given.", agent_url(found))
+
+
+@needs("agents.view")
+def revoke(request: PersonRequest, slug: str, pk: int) -> HttpResponse:
+    found = queries.agent(request.user, slug)
+    grant = get_object_or_404(Grant, pk=pk, agent=found)
+    if request.method == "POST":
+        services.revoke_grant(
+            actor=request.user, grant=grant, reason=request.POST.get("reason", "")
+        )
+    return redirect("registry:agent", slug)
+
+
+@needs("agents.view")
+def tools(request: PersonRequest) -> HttpResponse:
+    return render(request, "registry/tools.html", {"tools": Tool.objects.order_by("name")})
+
+
+@needs("agents.view")
+def tool(request: PersonRequest, name: str) -> HttpResponse:
+    found = queries.tool(request.user, name)
+    grants = queries.live_grants().filter(tool=found).select_related("agent")
+    return render(request, "registry/tool.html", {"tool": found, "grants": grants})

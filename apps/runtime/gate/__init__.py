@@ -1,0 +1,12 @@
+"""The gate: every action of every agent passes `attempt`, and `resume` after a person decided.
+
+Order: agent and credential in standing → grant → tool pin unchanged → input schema → limits →
+facts → policies → checkpoint sampling → record and commit → effect → output schema → settle,
+record. Anything that goes wrong while judging is a deny or a review, never an allow.
+"""
+
+from __future__ import annotations
+
+from apps.runtime.gate.doors import attempt, look_up, resolve, resume, undo
+
+__all__ = ["attempt", "look_up", "resolve", "resume", "undo"]

@@ -1,0 +1,259 @@
+"""The case that the gate examines: what was asked, by whom, and what the organisation knows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import F
+
+from apps.approvals.models import Checkpoint
+from apps.common.canonical import digest
+from apps.common.clock import now
+from apps.policies import services as policies
+from apps.policies.rules import Judgement, JudgementRequest
+from apps.registry import queries as registry
+from apps.registry.models import Agent, AgentCredential, Tool
+from apps.registry.rules import pin_of
+from apps.runtime import connectors, limits, sampling, schemas
+from apps.runtime.models import Session
+from apps.runtime.rules import CallContext, Stopped, binding, intent
+from apps.runtime.toolbox import Connector, Preview, Rejected, Unavailable
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Case:
+    """Filled in by `examine`, in the gate's order; a failed check leaves the later fields empty."""
+
+    agent_id: int
+    tool_name: str
+    arguments: dict[str, Any]
+    call: CallContext
+    approvals: tuple[str, ...] = ()
+    agent: Agent | None = None
+    tool: Tool | None = None
+    connector: Connector | None = None
+    session: Session | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+    preview: Preview | None = None
+    judgement: Judgement | None = None
+    request: JudgementRequest | None = None
+    sampled_out: bool = False
+
+    @property
+    def agent_label(self) -> str:
+        return self.agent.label if self.agent else f"agent {self.agent_id}"
+
+    @property
+    def wish(self) -> dict[str, Any]:
+        slug = self.agent.slug if self.agent else ""
+        return intent(slug, self.call.on_behalf_of, self.tool_name, self.arguments)
+
+    @property
+    def intent_digest(self) -> str:
+        return digest(self.wish)
+
+    @property
+    def action_digest(self) -> str:
+        """What an approval is bound to; see `rules.binding`."""
+        if not (self.agent and self.tool and self.judgement):
+            return ""
+        target = (
+            {"before": self.preview.before, "after": self.preview.after} if self.preview else {}
+        )
+        return digest(
+            binding(
+                self.wish,
+                agent_version=self.agent.version,
+                tool_pin=self.tool.pin,
+                target=target,
+                rules=self.asking_rules,
+            )
+        )
+
+    @property
+    def asking_rules(self) -> list[str]:
+        if not self.judgement:
+            return []
+        asked = {ask.rule_id for ask in self.judgement.checkpoints}
+        return [
+            f"{reason.policy}@{reason.version}#{reason.rule_id}"
+            for reason in self.judgement.reasons
+            if reason.rule_id in asked
+        ]
+
+
+def examine(case: Case) -> None:
+    """Runs every check before the record, in order. Raises Stopped with the gate's own no."""
+    in_standing(case)
+    permitted(case)
+    unchanged(case)
+    schemas.check_input(case.tool, case.arguments)
+    limits.check(case.agent, case.tool)
+    learn_facts(case)
+    case.session = session_of(case)
+    judge(case)
+    foresee(case)
+
+
+def in_standing(case: Case) -> None:
+    standing = registry.standing(case.agent_id, case.call.credential_id)
+    case.agent = standing.agent
+    if not standing.ok or case.agent is None:
+        raise Stopped(standing.code or "not_in_standing", standing.sentence)
+
+
+def permitted(case: Case) -> None:
+    case.tool = Tool.objects.filter(name=case.tool_name).first()
+    if case.tool is None:
+        raise Stopped("unknown_tool", f"There is no tool named {case.tool_name}.")
+    if case.tool.status != "active":
+        raise Stopped("tool_suspended", f"{case.tool_name} is suspended.")
+    if not within_scopes(case):
+        raise Stopped("out_of_scope", f"This credential may not be used for {case.tool_name}.")
+    if case.agent is None or registry.live_grant(case.agent, case.tool_name) is None:
+        raise Stopped("no_grant", f"{case.agent_label} has no permission for {case.tool_name}.")
+
+
+def within_scopes(case: Case) -> bool:
+    if case.call.credential_id is None:
+        return True
+    scopes = AgentCredential.objects.values_list("scopes", flat=True).get(
+        pk=case.call.credential_id
+    )
+    return not scopes or case.tool_name in scopes
+
+
+def unchanged(case: Case) -> None:
+    """The tool that acts must be the tool that was registered, to the letter."""
+    if case.tool is None or case.tool.executor != "connector":
+        return
+    case.connector = connectors.connector_for(case.tool_name)
+    spec = next(spec for spec in case.connector.tools if spec.name == case.tool_name)
+    if pin_of(spec) != case.tool.pin:
+        raise Stopped(
+            "pin_changed", f"{case.tool_name} is no longer what was registered; review it first."
+        )
+
+
+def learn_facts(case: Case) -> None:
+    """What the organisation knows about the records touched. A fact that cannot be had is absent,
+    and a rule that needs it closes."""
+    if case.connector is None:
+        return
+    case.source = case.connector.source(case.tool_name)
+    try:
+        case.facts = case.connector.facts(case.tool_name, case.arguments)
+    except Unavailable as error:
+        raise Stopped("facts_unavailable", error.sentence, error.retry_after) from error
+    except Rejected as error:
+        raise Stopped("rejected", error.sentence) from error
+
+
+def session_of(case: Case) -> Session | None:
+    """The agent's task: outside agents name theirs, a run is one by itself. It is the agent's own:
+    another agent that sends the same name gets another session."""
+    name = case.call.session or (f"run {case.call.run_id}" if case.call.run_id else "")
+    if not name:
+        return None
+    found = Session.objects.filter(agent_id=case.agent_id, external_id=name).first()
+    if found is None:
+        found, _ = Session.objects.get_or_create(
+            agent_id=case.agent_id,
+            external_id=name,
+            defaults={"credential_id": case.call.credential_id, "opened_at": now()},
+        )
+    if found.credential_id != case.call.credential_id:
+        raise Stopped("not_your_session", "This session belongs to another credential.")
+    return found
+
+
+def count_action(case: Case) -> None:
+    if case.session is not None:
+        Session.objects.filter(pk=case.session.pk).update(actions=F("actions") + 1)
+
+
+def judge(case: Case) -> None:
+    if case.agent is None:
+        raise Stopped("not_in_standing", "There is no such agent.")
+    case.request = JudgementRequest(
+        agent=case.agent.slug,
+        agent_roles=tuple(case.agent.roles),
+        tool=case.tool_name,
+        context=context_of(case, case.agent),
+    )
+    case.judgement = policies.judge(case.request)
+    if case.judgement.effect == "review":
+        sample(case)
+
+
+def context_of(case: Case, agent: Agent) -> dict[str, Any]:
+    session = case.session
+    context: dict[str, Any] = {
+        "args": case.arguments,
+        "facts": case.facts,
+        "claims": dict(case.call.claims),
+        "session": {
+            "identified": bool(session and session.identified),
+            "untrusted_read": bool(session and session.untrusted_read),
+            "actions": session.actions if session else 0,
+        },
+        "agent": {
+            "slug": agent.slug,
+            "version": agent.version,
+            "risk_tier": agent.risk_tier,
+            "environment": agent.environment,
+        },
+        "approvals": list(case.approvals),
+        "now": now(),
+    }
+    if case.call.on_behalf_of:
+        context["on_behalf_of"] = case.call.on_behalf_of
+    return context
+
+
+def sample(case: Case) -> None:
+    """A sampled checkpoint that the draw does not select is let through and listed for review."""
+    if case.judgement is None:
+        return
+    names = [ask.name for ask in case.judgement.checkpoints]
+    known = {row.slug: row for row in Checkpoint.objects.filter(slug__in=names)}
+    if missing := sorted(set(names) - set(known)):
+        raise Stopped(
+            "no_checkpoint", f"The policy asks for a checkpoint that does not exist: {missing[0]}."
+        )
+    asked = [
+        ask
+        for ask in case.judgement.checkpoints
+        if not ask.sampled
+        or known[ask.name].hard
+        or sampling.selected(ask.name, case.intent_digest, known[ask.name].rate)
+    ]
+    case.sampled_out = not asked
+
+
+def foresee(case: Case) -> None:
+    """What would happen, for the person who decides; it is also what the approval is bound to."""
+    if case.judgement is None or case.judgement.effect != "review":
+        return
+    if case.connector is None:
+        case.preview = Preview(
+            sentence=f"{case.agent_label} calls {case.tool_name} itself.",
+            after=dict(case.arguments),
+        )
+        return
+    try:
+        case.preview = case.connector.preview(case.tool_name, case.arguments)
+    except Unavailable as error:
+        raise Stopped("facts_unavailable", error.sentence, error.retry_after) from error
+    except Rejected as error:
+        raise Stopped("rejected", error.sentence) from error
+
+
+def facts_with_source(case: Case) -> dict[str, Mapping[str, Any]]:
+    return {name: {"value": value, "source": case.source} for name, value in case.facts.items()}

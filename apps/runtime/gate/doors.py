@@ -1,0 +1,384 @@
+"""The gate's verbs."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from apps.approvals import queries as asked
+from apps.approvals import services as approvals
+from apps.approvals.models import ApprovalRequest
+from apps.common.clock import now
+from apps.common.errors import Conflict
+from apps.ledger.services import record
+from apps.runtime.connectors import connector_for
+from apps.runtime.gate import effects
+from apps.runtime.gate.case import Case, examine, judge
+from apps.runtime.gate.record import ask_people, move, outcome_of, tell, write
+from apps.runtime.models import Action, Effect
+from apps.runtime.rules import CallContext, LostLease, Outcome, Stopped, Work
+from apps.runtime.states import ActionStatus, EffectStatus
+from apps.runtime.toolbox import Moved
+
+log = logging.getLogger(__name__)
+
+
+def attempt(
+    *,
+    agent_id: int,
+    tool: str,
+    arguments: Mapping[str, Any],
+    call: CallContext,
+    work: Work | None = None,
+) -> Outcome:
+    """One tool call of one agent: judged, recorded, and carried out if it is allowed.
+
+    Returns the Outcome; a tool that the agent runs itself ends as `allowed`. Asked again with the
+    same idempotency key, it answers again and acts once. Raises LostLease when the step is owned
+    by another worker, and Conflict when the key was used for something else.
+    """
+    case = Case(agent_id, tool, dict(arguments), call)
+    if (earlier := earlier_answer(case, work)) is not None:
+        return earlier
+    stop = examined(case)
+    if stop is not None or case.judgement is None:
+        return refuse(case, stop or Stopped("gate_error", "The action was not judged."), work)
+    if case.judgement.effect == "deny":
+        return refuse(case, None, work)
+    if case.judgement.effect == "review" and not case.sampled_out:
+        return wait(case, work)
+    return let_through(case, work)
+
+
+def examined(case: Case) -> Stopped | None:
+    """The gate's own no, if any. Whatever breaks while judging is a no as well."""
+    try:
+        examine(case)
+    except Stopped as stop:
+        return stop
+    except Exception:  # noqa: BLE001 - rule 4 of the gate: an unforeseen error is never an allow
+        log.exception("Judging %s broke off.", case.tool_name)
+        return Stopped("gate_error", "The action could not be judged, so it is refused.")
+    return None
+
+
+def earlier_answer(case: Case, work: Work | None) -> Outcome | None:
+    """What an earlier attempt with the same key, or the same open wish, was told."""
+    action = earlier_action(case)
+    if action is None:
+        return None
+    if case.call.step_id is None and action.arguments != case.arguments:
+        raise Conflict("This idempotency key was used for another call.", "key_reused")
+    if action.status == ActionStatus.EXECUTING:
+        if case.call.step_id is None:
+            return outcome_of(action)
+        effects.clear_up(action)
+        return None
+    if action.status in (ActionStatus.FAILED, ActionStatus.DENIED, ActionStatus.STALE):
+        return None if case.call.step_id else outcome_of(action)
+    outcome = outcome_of(action)
+    if work:
+        with transaction.atomic():
+            work.check()
+            work.settle(outcome)
+    return outcome
+
+
+def earlier_action(case: Case) -> Action | None:
+    call = case.call
+    if call.step_id is not None:
+        return Action.objects.filter(step_id=call.step_id).order_by("-at", "-pk").first()
+    return Action.objects.filter(
+        agent_id=case.agent_id, idem_key=call.idem_key, step_id__isnull=True
+    ).first()
+
+
+def refuse(case: Case, stop: Stopped | None, work: Work | None) -> Outcome:
+    with transaction.atomic():
+        if work:
+            work.check()
+        action = write(case, verdict="deny", status=ActionStatus.DENIED, stop=stop)
+        tell(case, action, "denied")
+        changes: dict[str, Any] = {}
+        if stop is not None and stop.transient:
+            changes = {"status": "retry", "retry_after": stop.retry_after}
+        outcome = outcome_of(action, **changes)
+        if work:
+            work.settle(outcome)
+    return outcome
+
+
+def wait(
+    case: Case,
+    work: Work | None,
+    *,
+    supersedes: ApprovalRequest | None = None,
+    changed: list[str] | None = None,
+) -> Outcome:
+    """Nothing waits in a worker for a person: the question is a row, and the step is parked."""
+    with transaction.atomic():
+        if work:
+            work.check()
+        action = write(case, verdict="review", status=ActionStatus.WAITING)
+        request = ask_people(case, action, supersedes=supersedes, changed=changed)
+        action.approval_id = request.pk
+        action.decide_by = request.decide_by
+        Action.objects.filter(pk=action.pk).update(
+            approval_id=request.pk, decide_by=request.decide_by
+        )
+        tell(case, action, "review")
+        outcome = outcome_of(action, code="stale" if supersedes else "")
+        if work:
+            work.settle(outcome)
+    return outcome
+
+
+def let_through(case: Case, work: Work | None) -> Outcome:
+    """The record is committed first; a worker that dies now leaves a trace to be resolved."""
+    own = case.connector is None
+    with transaction.atomic():
+        if work:
+            work.check()
+        status = ActionStatus.ALLOWED if own else ActionStatus.EXECUTING
+        action = write(case, verdict="allow", status=status)
+        tell(case, action, "allowed")
+        outcome = outcome_of(action)
+        if own and work:
+            work.settle(outcome)
+    return outcome if own else effects.carry_out(action, case.facts, work)
+
+
+def resume(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
+    """Goes on with an action that waited for a person.
+
+    Everything is judged again on fresh facts. Approved and still exactly the same: carried out.
+    Changed meanwhile: the stale approval is refused and the question is put anew, saying what
+    changed (status waiting, code stale). Rejected, expired or cancelled: denied.
+    """
+    action = Action.objects.select_related("tool", "agent").get(pk=action_id)
+    if action.status != ActionStatus.WAITING or action.approval_id is None:
+        return repeat(action, work)
+    request = ApprovalRequest.objects.get(pk=action.approval_id)
+    if request.status == "pending":
+        return repeat(action, work)
+    if request.status != "approved":
+        return close(action, request, work)
+    case = case_of(action)
+    stop = examined(case)
+    if stop is not None and stop.transient:
+        return outcome_of(action, status="retry", retry_after=stop.retry_after)
+    if stop is not None or case.judgement is None or case.judgement.effect == "deny":
+        return withdraw(action, request, case, stop, work)
+    if case.judgement.effect == "review":
+        if case.action_digest != request.action_digest:
+            return ask_again(action, request, case, work)
+        names = tuple(sorted(asked.approved_checkpoints(request)))
+        case.approvals = names
+        if (stop := judged_with_approvals(case)) is not None:
+            return withdraw(action, request, case, stop, work)
+    return dispatch(action, request, case, work)
+
+
+def repeat(action: Action, work: Work | None) -> Outcome:
+    """A duplicate message: the same answer, settled only if there is something to settle."""
+    outcome = outcome_of(action)
+    if work and action.status not in (ActionStatus.WAITING, ActionStatus.EXECUTING):
+        with transaction.atomic():
+            work.check()
+            work.settle(outcome)
+    return outcome
+
+
+def case_of(action: Action) -> Case:
+    if action.agent_id is None:
+        raise Stopped("not_in_standing", "There is no such agent.")
+    call = CallContext(
+        idem_key=action.idem_key,
+        purpose=action.purpose,
+        trigger=action.trigger,
+        run_id=action.run_id,
+        step_id=action.step_id,
+        session=action.session.external_id if action.session and not action.run_id else "",
+        credential_id=action.credential_id,
+        requester_id=action.requester_id,
+        on_behalf_of=action.on_behalf_of,
+        claims=action.claims,
+        used=action.used,
+    )
+    return Case(action.agent_id, action.tool_name, dict(action.arguments), call)
+
+
+def judged_with_approvals(case: Case) -> Stopped | None:
+    """Whether the policies allow the action now that people have said yes."""
+    judge(case)
+    if case.judgement is not None and case.judgement.effect == "allow":
+        return None
+    return Stopped("not_approved", "The policies ask for more than was approved.")
+
+
+def close(action: Action, request: ApprovalRequest, work: Work | None) -> Outcome:
+    """People said no, or nobody answered in time; a timeout is told apart from a refusal."""
+    rejected = request.status in ("rejected", "returned")
+    status = ActionStatus.REJECTED if rejected else ActionStatus.EXPIRED
+    code = {"expired": "timeout"}.get(request.status, request.status)
+    with transaction.atomic():
+        if work:
+            work.check()
+        move(action, to=status, code=code, error=request.outcome_note, settled_at=now())
+        outcome = outcome_of(action, approval_id=request.pk)
+        if work:
+            work.settle(outcome)
+    return outcome
+
+
+def withdraw(
+    action: Action,
+    request: ApprovalRequest,
+    case: Case,
+    stop: Stopped | None,
+    work: Work | None,
+) -> Outcome:
+    """Approved, but refused by today's rules or standing: the approval is not used."""
+    reasons = case.judgement.reasons if case.judgement else []
+    sentence = stop.sentence if stop else next((r.sentence for r in reasons), "Refused.")
+    with transaction.atomic():
+        if work:
+            work.check()
+        code = stop.code if stop else "denied"
+        move(action, to=ActionStatus.STALE, code=code, error=sentence, settled_at=now())
+        approvals.mark_execution(request_id=request.pk, execution="refused_stale")
+        record(
+            type="approval.stale", object=request, outcome="denied", reason=sentence,
+            run_id=action.run_id,
+        )  # fmt: skip
+        outcome = outcome_of(action, approval_id=request.pk)
+        if work:
+            work.settle(outcome)
+    return outcome
+
+
+def ask_again(action: Action, request: ApprovalRequest, case: Case, work: Work | None) -> Outcome:
+    changed = what_changed(request, case)
+    with transaction.atomic():
+        if work:
+            work.check()
+        reason = "What was approved is no longer what would be done: " + " ".join(changed)
+        move(action, to=ActionStatus.STALE, code="stale", error=reason, settled_at=now())
+        approvals.mark_execution(request_id=request.pk, execution="refused_stale")
+        record(
+            type="approval.stale", object=request, outcome="denied", reason=reason,
+            run_id=action.run_id,
+        )  # fmt: skip
+        if action.step_id is None:
+            free_key(action, case)
+        return wait(case, work, supersedes=request, changed=changed)
+
+
+def free_key(action: Action, case: Case) -> None:
+    """An outside call keeps its key: it moves to the row that now answers for it."""
+    key = f"{action.idem_key[:80]}!{action.pk.hex}"
+    Action.objects.filter(pk=action.pk).update(idem_key=key)
+
+
+def what_changed(request: ApprovalRequest, case: Case) -> list[str]:
+    """Sentences for the person who is asked a second time."""
+    told = request.evidence.get("will_happen", {})
+    preview = case.preview
+    sentences = []
+    for side, current in (("before", preview.before), ("after", preview.after)) if preview else ():
+        old = told.get(side, {})
+        for name in sorted({*old, *current}):
+            if str(old.get(name)) != str(current.get(name)):
+                sentences.append(f"{name} was {old.get(name)}, now {current.get(name)}.")
+    return sentences or ["The rules, the tool or the agent changed since the decision."]
+
+
+def dispatch(action: Action, request: ApprovalRequest, case: Case, work: Work | None) -> Outcome:
+    """Single use: one dispatch per approval, and the record is committed before the effect."""
+    own = case.connector is None
+    try:
+        with transaction.atomic():
+            if work:
+                work.check()
+            if not approvals.dispatch(request_id=request.pk, action_digest=request.action_digest):
+                raise LostLease("The approval was used, or its time ran out.")
+            if own:
+                move(action, to=ActionStatus.ALLOWED, execute_by=request.execute_by)
+            else:
+                move(action, to=ActionStatus.EXECUTING, execute_by=request.execute_by)
+    except LostLease:
+        request.refresh_from_db()
+        if request.execution == "none" and request.execute_by and request.execute_by <= now():
+            return withdraw(action, request, case, EXECUTE_TOO_LATE, work)
+        raise
+    if own:
+        return outcome_of(action)
+    outcome = effects.carry_out(action, case.facts, work)
+    approvals.mark_execution(
+        request_id=request.pk,
+        execution={"done": "succeeded", "in_doubt": "in_doubt"}.get(outcome.status, "failed"),
+    )
+    return outcome
+
+
+EXECUTE_TOO_LATE = Stopped("too_late", "The approval ran out before it could be carried out.")
+
+
+def undo(*, action_id: uuid.UUID, reason: str, work: Work | None = None) -> Outcome:
+    """Takes back a done action where the current value is still what was written.
+
+    Raises Moved when somebody changed it since, and when the tool has no way back."""
+    action = Action.objects.select_related("tool").get(pk=action_id)
+    with transaction.atomic():
+        if work:
+            work.check()
+        effect = Effect.objects.select_for_update().filter(pk=action.idem_key).first()
+        if effect is None or effect.status != EffectStatus.DONE:
+            raise Moved("There is nothing to take back.")
+        call = effects.call_of(action, {})
+        before, after = effect.before or {}, effect.after or {}
+        connector_for(action.tool_name).undo(call, before, after)
+        Effect.objects.filter(pk=effect.pk).update(status=EffectStatus.UNDONE)
+        move(action, to=ActionStatus.UNDONE)
+        record(
+            type="action.undone", object=action, reason=reason, before=after, after=before,
+            run_id=action.run_id,
+        )  # fmt: skip
+        outcome = outcome_of(action)
+        if work:
+            work.settle(outcome)
+    return outcome
+
+
+def look_up(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
+    """Asks the tool itself about an action in doubt; still in doubt when it cannot tell."""
+    action = Action.objects.select_related("tool").get(pk=action_id)
+    if action.status != ActionStatus.IN_DOUBT:
+        return outcome_of(action)
+    found = connector_for(action.tool_name).lookup(action.idem_key)
+    if found is None:
+        return outcome_of(action)
+    with transaction.atomic():
+        if work:
+            work.check()
+        effects.close_effect(effects.call_of(action, {}), EffectStatus.DONE, found)
+        return effects.finish(action, work, found)
+
+
+def resolve(*, action_id: uuid.UUID, happened: bool, reason: str) -> Outcome:
+    """A person says what became of an action in doubt. Not happened: the key is free again."""
+    action = Action.objects.get(pk=action_id)
+    with transaction.atomic():
+        effect = Effect.objects.select_for_update().filter(pk=action.idem_key)
+        if happened:
+            move(action, to=ActionStatus.DONE, settled_at=now(), error="")
+            effect.update(status=EffectStatus.DONE, ended_at=now())
+        else:
+            move(action, to=ActionStatus.FAILED, settled_at=now(), error=reason)
+            effect.delete()
+        record(type="action.reported", object=action, reason=reason, run_id=action.run_id)
+    return outcome_of(action)

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from apps.common.ids import uuid7
+from apps.registry.models import Agent, AgentCredential, Tool
+from apps.runtime.states import ActionStatus, EffectStatus
+
+
+class Session(models.Model):
+    """One task or conversation of one agent: what it has read, and for whom it works."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    external_id = models.CharField(max_length=200)
+    credential = models.ForeignKey(
+        AgentCredential, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    identified = models.BooleanField(default=False)
+    untrusted_read = models.BooleanField(default=False)
+    untrusted_sources = models.JSONField(default=list)
+    actions = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Session]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent", "external_id"], name="an_agent_names_a_session_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class Action(models.Model):
+    """One attempted tool call by one agent: the record that is committed before any effect."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField()
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, null=True, related_name="+")
+    agent_label = models.CharField(max_length=120)
+    credential = models.ForeignKey(
+        AgentCredential, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, null=True, related_name="+")
+    tool_name = models.CharField(max_length=120)
+    tool_pin = models.CharField(max_length=64, blank=True)
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, null=True, related_name="+")
+    run_id = models.UUIDField(null=True)
+    step_id = models.UUIDField(null=True)
+    idem_key = models.CharField(max_length=120)
+    requester_id = models.BigIntegerField(null=True)
+    on_behalf_of = models.CharField(max_length=200, blank=True)
+    purpose = models.TextField(blank=True)
+    trigger = models.JSONField(default=dict)
+    arguments = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict)
+    claims = models.JSONField(default=dict)
+    used = models.JSONField(default=list)
+    intent_digest = models.CharField(max_length=64, blank=True)
+    action_digest = models.CharField(max_length=64, blank=True)
+    verdict = models.CharField(max_length=10)
+    status = models.CharField(max_length=16, choices=ActionStatus.choices)
+    code = models.CharField(max_length=40, blank=True)
+    reasons = models.JSONField(default=list)
+    obligations = models.JSONField(default=list)
+    policy_versions = models.JSONField(default=dict)
+    judged_id = models.UUIDField(null=True)
+    sampled_out = models.BooleanField(default=False)
+    approval_id = models.UUIDField(null=True)
+    decide_by = models.DateTimeField(null=True)
+    execute_by = models.DateTimeField(null=True)
+    result = models.JSONField(null=True)
+    error = models.TextField(blank=True)
+    settled_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager[Action]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(verdict__in=["allow", "deny", "review"]),
+                name="a_verdict_is_allow_deny_or_review",
+            ),
+            models.CheckConstraint(
+                condition=~Q(verdict="deny") | Q(status__in=["denied", "refused_stale"]),
+                name="a_denied_action_has_no_effect",
+            ),
+            models.UniqueConstraint(
+                fields=["agent", "idem_key"],
+                condition=Q(step_id__isnull=True),
+                name="an_outside_call_is_recorded_once",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["agent", "-at", "-id"], name="action_by_agent"),
+            models.Index(fields=["run_id", "at"], name="action_by_run"),
+            models.Index(fields=["step_id", "at"], name="action_by_step"),
+            models.Index(fields=["-at", "-id"], name="action_newest"),
+            models.Index(
+                fields=["agent", "intent_digest"],
+                condition=Q(status="waiting"),
+                name="action_waiting_intent",
+            ),
+            models.Index(
+                fields=["settled_at"],
+                condition=Q(status__in=["executing", "in_doubt"]),
+                name="action_unsettled",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool_name} by {self.agent_label}"
+
+
+class Effect(models.Model):
+    """The intent to act, committed before an outside call, and what became of it. One row per
+    idempotency key for ever, so that neither a retry nor a re-asked approval can act twice."""
+
+    idem_key = models.CharField(max_length=120, primary_key=True)
+    action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="effects")
+    tool_name = models.CharField(max_length=120)
+    status = models.CharField(max_length=12, choices=EffectStatus.choices)
+    result = models.JSONField(null=True)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager[Effect]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status="done") | Q(ended_at__isnull=False),
+                name="a_done_effect_has_an_end",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool_name} {self.status}"
+
+
+class Rate(models.Model):
+    """A rate limit by GCRA: one theoretical arrival time per scope, exact across workers."""
+
+    scope = models.CharField(max_length=200, primary_key=True)
+    per_minute = models.PositiveIntegerField()
+    burst = models.PositiveIntegerField(default=1)
+    arrival_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Rate]] = models.Manager()
+
+    def __str__(self) -> str:
+        return self.scope
+
+
+class Circuit(models.Model):
+    """A breaker per tool; `forced` lets people hold it open or closed."""
+
+    tool_name = models.CharField(max_length=120, primary_key=True)
+    failures = models.PositiveIntegerField(default=0)
+    opened_until = models.DateTimeField(null=True)
+    probe_until = models.DateTimeField(null=True)
+    forced = models.CharField(max_length=6, blank=True)
+
+    objects: ClassVar[models.Manager[Circuit]] = models.Manager()
+
+    def __str__(self) -> str:
+        return self.tool_name

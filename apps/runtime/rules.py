@@ -1,0 +1,114 @@
+"""What the gate hands around, and its judgements that need neither database nor clock."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+SETTLED = frozenset({"done", "denied", "failed", "rejected", "expired"})
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """Why and for whom an agent calls a tool. `claims` are the caller's own words, never facts."""
+
+    idem_key: str
+    purpose: str = ""
+    trigger: Mapping[str, Any] = field(default_factory=dict)
+    run_id: uuid.UUID | None = None
+    step_id: uuid.UUID | None = None
+    session: str = ""
+    credential_id: int | None = None
+    requester_id: int | None = None
+    on_behalf_of: str = ""
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    used: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an attempt. `status` is done, allowed, denied, waiting, retry, failed or
+    in_doubt; `retry_after` is in seconds."""
+
+    action_id: uuid.UUID
+    verdict: str
+    status: str
+    result: dict[str, Any] | None = None
+    error: str = ""
+    code: str = ""
+    retry_after: float | None = None
+    approval_id: uuid.UUID | None = None
+    reasons: tuple[Mapping[str, Any], ...] = ()
+
+
+class Work(Protocol):
+    """The step that an attempt serves. Both are called inside the gate's transaction."""
+
+    def check(self) -> None:
+        """Locks the step and raises LostLease unless this worker still owns it."""
+
+    def settle(self, outcome: Outcome) -> None:
+        """Ends or parks the step together with the record of the outcome."""
+
+
+class LostLease(Exception):
+    """Another worker owns the step now: whatever this one was about to write is dropped."""
+
+
+class Stopped(Exception):
+    """The gate's own no, before any policy was asked: a stable code and a sentence."""
+
+    def __init__(self, code: str, sentence: str, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+        self.retry_after = retry_after
+
+    @property
+    def transient(self) -> bool:
+        return self.retry_after is not None
+
+
+def intent(
+    agent: str, on_behalf_of: str, tool: str, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What makes two attempts the same wish (approvals.md 1.2)."""
+    return {"agent": agent, "on_behalf_of": on_behalf_of, "tool": tool, "arguments": arguments}
+
+
+def binding(
+    wish: Mapping[str, Any],
+    *,
+    agent_version: int,
+    tool_pin: str,
+    target: Mapping[str, Any],
+    rules: Sequence[str],
+) -> dict[str, Any]:
+    """Exactly what an approval is bound to (runtime.md 1.3): the wish, who and which tool in which
+    version, the state of what it touches, and the rules that asked for a person."""
+    return {
+        **wish,
+        "agent_version": agent_version,
+        "tool_pin": tool_pin,
+        "target": target,
+        "rules": sorted(rules),
+    }
+
+
+TOO_DEEP = 12
+
+
+def secret_free(value: Any, depth: int = 0) -> Any:
+    """The value with anything that looks like one of our keys masked: records are read by many."""
+    if depth > TOO_DEEP:
+        return "…"
+    if isinstance(value, str):
+        return re.sub(r"agk_[A-Za-z0-9]+_[A-Za-z0-9_-]+", "agk_…", value)
+    if isinstance(value, Mapping):
+        return {str(key): secret_free(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [secret_free(item, depth + 1) for item in value]
+    return value

@@ -1,0 +1,43 @@
+"""Life cycles of an action and of its effect."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+
+class ActionStatus(TextChoices):
+    ALLOWED = "allowed", "Allowed"
+    WAITING = "waiting", "Waiting for a person"
+    DENIED = "denied", "Blocked by policy"
+    EXECUTING = "executing", "Running"
+    DONE = "done", "Completed"
+    FAILED = "failed", "Failed"
+    IN_DOUBT = "in_doubt", "Needs a person"
+    STALE = "refused_stale", "Superseded"
+    REJECTED = "rejected", "Rejected"
+    UNDONE = "undone", "Rolled back"
+    EXPIRED = "expired", "Expired"
+
+
+class EffectStatus(TextChoices):
+    DISPATCHING = "dispatching", "Running"
+    DONE = "done", "Completed"
+    FAILED = "failed", "Failed"
+    IN_DOUBT = "in_doubt", "Needs a person"
+    UNDONE = "undone", "Rolled back"
+
+
+A = ActionStatus
+ACTION_MOVES: dict[str, tuple[str, ...]] = {
+    A.ALLOWED: (A.EXECUTING, A.DONE, A.FAILED, A.EXPIRED, A.STALE),
+    A.WAITING: (A.EXECUTING, A.ALLOWED, A.STALE, A.REJECTED, A.EXPIRED, A.DENIED),
+    A.EXECUTING: (A.DONE, A.FAILED, A.IN_DOUBT, A.EXECUTING),
+    A.IN_DOUBT: (A.DONE, A.FAILED, A.EXECUTING),
+    A.DONE: (A.UNDONE,),
+    A.DENIED: (),
+    A.FAILED: (),
+    A.STALE: (),
+    A.REJECTED: (),
+    A.EXPIRED: (),
+    A.UNDONE: (),
+}

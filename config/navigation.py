@@ -1,0 +1,72 @@
+"""The rail: one entry per job. Composed here, because no app knows all the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from apps.access.queries import holds
+from apps.approvals.queries import waiting_count
+from apps.pilots.catalogue import pilots
+
+
+@dataclass(frozen=True)
+class Place:
+    label: str
+    url_name: str
+    key: str
+    permission: str = ""
+
+
+GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
+    (
+        "",
+        (
+            Place("Overview", "council:overview", "h"),
+            Place("Inbox", "approvals:inbox", "i"),
+        ),
+    ),
+    ("Govern", (Place("Policies", "policies:policies", "p", "policies.view"),)),
+    (
+        "Operate",
+        (
+            Place("Agents", "registry:agents", "a", "agents.view"),
+            Place("Runs", "orchestration:runs", "r", "runs.view"),
+        ),
+    ),
+    ("Assure", (Place("Audit log", "audit:events", "l", "audit.view"),)),
+    ("Settings", (Place("People", "access:people", "", "people.manage"),)),
+)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Context `nav`: groups of entries that the person may open, with what waits in the inbox."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"nav": []}
+    groups = [group(request, label, places) for label, places in with_pilots()]
+    return {"nav": [found for found in groups if found["items"]]}
+
+
+def with_pilots() -> list[tuple[str, tuple[Place, ...]]]:
+    found = tuple(Place(pilot.title, pilot.url_name, "", "pilots.view") for pilot in pilots())
+    return [(label, places + found if label == "Operate" else places) for label, places in GROUPS]
+
+
+def group(request: HttpRequest, label: str, places: tuple[Place, ...]) -> dict[str, Any]:
+    items = [
+        entry(request, place)
+        for place in places
+        if not place.permission or holds(request.user, place.permission)
+    ]
+    return {"label": label, "items": items}
+
+
+def entry(request: HttpRequest, place: Place) -> dict[str, Any]:
+    url = reverse(place.url_name)
+    inside = request.path == url or (url != "/" and request.path.startswith(url))
+    count = waiting_count(request.user) if place.url_name == "approvals:inbox" else None
+    return {"label": place.label, "url": url, "key": place.key, "count": count, "current": inside}

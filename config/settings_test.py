@@ -1,0 +1,26 @@
+"""Settings for tests: the product's own, less what a test must be able to undo."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+os.environ.setdefault("COUNCIL_VAR_DIR", tempfile.mkdtemp(prefix="council-test-"))
+os.environ.setdefault("COUNCIL_SECRET_KEY", "only-for-tests")
+
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES, STORAGES, VAR_DIR  # noqa: E402
+
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# A transactional test ends in a flush, which deletes; tests/ledger installs the triggers itself.
+LEDGER_PROTECTED = False
+STORAGES = {
+    **STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = {}
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

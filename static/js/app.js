@@ -1,0 +1,90 @@
+// Behaviour by delegation; markup says what by data attributes. No eval, no inline handlers.
+"use strict";
+(() => {
+  const one = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const say = (words) => { const region = one("#announce"); if (region) region.textContent = words; };
+  const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+  const shortcutsOn = () => document.body.dataset.shortcuts !== "off";
+
+  // A swap keeps the list where it is; only the pane changes.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.target.id !== "pane") return;
+    for (const link of all("[data-item]")) {
+      const here = link.pathname === window.location.pathname;
+      if (here) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+    }
+    one(".inbox")?.classList.add("has-item");
+    const heading = one("#pane [tabindex='-1']");
+    heading?.focus();
+    say(heading ? `Opened ${heading.textContent.trim()}` : "Opened");
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.target.dataset.poll !== undefined) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if ([409, 422, 403].includes(event.detail.xhr.status)) { event.detail.shouldSwap = true; event.detail.isError = false; }
+  });
+
+  document.addEventListener("click", (event) => {
+    const fill = event.target.closest("[data-fill-username]");
+    if (fill) {
+      one("#id_username").value = fill.dataset.fillUsername;
+      one("#id_password").value = fill.dataset.fillPassword;
+      one("#sign-in-form").requestSubmit();
+    }
+    const copy = event.target.closest("[data-copy]");
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say("Copied"));
+    if (event.target.closest("[data-open-keys]")) one("#keys")?.showModal();
+    const close = event.target.closest("[data-close]");
+    if (close) close.closest("dialog").close();
+  });
+
+  const items = () => all("[data-item]");
+  const focused = () => items().findIndex((link) => link === document.activeElement || link.getAttribute("aria-current"));
+  const step = (by) => {
+    const list = items();
+    if (!list.length) return;
+    const active = list.indexOf(document.activeElement);
+    const from = active >= 0 ? active : focused();
+    const next = list[Math.max(0, Math.min(list.length - 1, from + by))];
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
+  };
+  const choose = (value) => {
+    const radio = one(`input[name="choice"][value="${value}"]`);
+    if (!radio) return false;
+    radio.checked = true;
+    one("textarea[name='reason']")?.focus();
+    return true;
+  };
+  const go = (key) => { const link = one(`[data-go="${key}"]`); if (link) window.location.assign(link.href); };
+
+  let waitingForGo = false;
+  const keys = {
+    j: () => step(1),
+    k: () => step(-1),
+    a: () => choose("approve"),
+    r: () => choose("reject"),
+    s: () => choose("return"),
+    c: () => one("[data-claim]")?.requestSubmit(),
+    "/": () => one("input[type='search']")?.focus(),
+    "?": () => one("#keys")?.showModal(),
+    g: () => { waitingForGo = true; window.setTimeout(() => { waitingForGo = false; }, 1200); },
+  };
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
+      const form = event.target.closest("form");
+      if (form) { event.preventDefault(); form.requestSubmit(); }
+      return;
+    }
+    if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
+    if (!shortcutsOn() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing(event.target) || one("dialog[open]")) return;
+    if (waitingForGo) { waitingForGo = false; go(event.key); event.preventDefault(); return; }
+    if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+  });
+
+  // An error summary takes the focus, so that it is read first.
+  document.addEventListener("DOMContentLoaded", () => one(".error-summary")?.focus());
+})();
