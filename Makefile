@@ -3,7 +3,6 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-stamp
 DEV_STAMP := .venv/.dev-stamp
-export DJANGO_SETTINGS_MODULE ?= config.settings
 
 .PHONY: help run test test-pg check bench lock clean
 help:

@@ -9,12 +9,13 @@ os.environ.setdefault("COUNCIL_VAR_DIR", tempfile.mkdtemp(prefix="council-test-"
 os.environ.setdefault("COUNCIL_SECRET_KEY", "only-for-tests")
 
 from config.settings import *  # noqa: E402, F403
-from config.settings import DATABASES, STORAGES, VAR_DIR  # noqa: E402
+from config.settings import DATABASES, STATIC_ROOT, STORAGES, VAR_DIR  # noqa: E402
 
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # A transactional test ends in a flush, which deletes; tests/ledger installs the triggers itself.
 LEDGER_PROTECTED = False
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES = {
     **STORAGES,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
