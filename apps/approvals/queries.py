@@ -17,11 +17,12 @@ from apps.approvals.models import (
     RequestCheckpoint,
     Vote,
 )
-from apps.approvals.rules import Cast, Need, conflict
+from apps.approvals.rules import Cast, Fact, Need, conflict, in_unit
 from apps.approvals.states import RequestStatus
 from apps.common.clock import now
 from apps.common.errors import Absent
-from apps.registry.models import Agent
+from apps.common.vocabulary import label
+from apps.registry.models import Agent, Tool
 from apps.registry.signals import InFlight
 
 LISTED = 100
@@ -173,6 +174,22 @@ def eligible_people(queue_id: int) -> frozenset[int]:
         .filter(pk__in=rights.values("user_id"))
         .values_list("pk", flat=True)
     )
+
+
+def facts_of(request: ApprovalRequest) -> list[Fact]:
+    """The facts of the evidence, named and with their units as the tool's schema gives them."""
+    facts: dict[str, dict[str, Any]] = request.evidence.get("facts", {})
+    tool = Tool.objects.filter(name=request.tool).only("facts_schema").first()
+    schemas = tool.facts_schema.get("properties", {}) if tool else {}
+    currency = str(facts.get("currency", {}).get("value", ""))
+    return [
+        Fact(
+            schemas.get(name, {}).get("title") or label(name),
+            in_unit(fact["value"], schemas.get(name, {}).get("unit", ""), currency),
+            fact.get("source", ""),
+        )
+        for name, fact in facts.items()
+    ]
 
 
 def needs_of(request: ApprovalRequest) -> list[Need]:

@@ -73,3 +73,25 @@ def copied_from_agent(reason: str, evidence: Mapping[str, object]) -> bool:
     words = " ".join(reason.lower().split())
     own = " ".join(str(evidence.get("purpose", "")).lower().split())
     return bool(words) and words == own
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that the organisation knows, for the reader."""
+
+    title: str
+    text: str
+    source: str
+
+
+def in_unit(value: object, unit: str, currency: str) -> str:
+    """A value in words; `unit` is the `unit` of its JSON schema: minor, days, permille or none."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and unit == "minor":
+        return f"{currency} {value / 100:,.2f}".strip()
+    if isinstance(value, int) and unit == "days":
+        return f"{value} day" if value == 1 else f"{value} days"
+    if isinstance(value, int) and unit == "permille":
+        return f"{value / 10:g} %"
+    return str(value)

@@ -49,6 +49,7 @@ def show(
         **list_context(request),
         "item": found,
         "changes": diffing.changed_fields(will.get("before", {}), will.get("after", {})),
+        "facts": queries.facts_of(found),
         "votes": queries.votes_of(found),
         "needs": found.checkpoints.select_related("checkpoint", "queue"),
         "why_not": why_not,

@@ -127,3 +127,8 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
 def word_for(kind: str, code: str) -> tuple[str, str]:
     """(tone, word) of a status code; an unknown code is shown as it is, muted."""
     return WORDS.get(kind, {}).get(code, ("mute", code.replace("_", " ").capitalize()))
+
+
+def label(name: str) -> str:
+    """A field's name for people."""
+    return str(name).replace("_", " ").capitalize()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.common.vocabulary import word_for
+from apps.common.vocabulary import label, word_for
 
 register = template.Library()
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -137,10 +137,7 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
 
 
-@register.filter
-def label(value: str) -> str:
-    """A field's name for people."""
-    return str(value).replace("_", " ").capitalize()
+register.filter("label", label)
 
 
 @register.simple_tag(takes_context=True)

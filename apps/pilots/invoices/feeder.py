@@ -90,7 +90,7 @@ def with_trouble(wanted: Wanted, trouble: str) -> Wanted:
 
 
 def duplicate() -> Wanted | None:
-    """An invoice that was posted, sent again with another item text: other bytes, same content."""
+    """An invoice that was posted, sent again: same content in other bytes."""
     row = (
         InvoiceDocument.objects.filter(status="scheduled", supplier__isnull=False)
         .select_related("supplier")
@@ -106,7 +106,7 @@ def duplicate() -> Wanted | None:
         country=row.supplier.country,
         iban=row.supplier.iban,
         order=row.order_number,
-        item="Second copy",
+        item=f"Copy of {now():%d %B %H:%M:%S}",
         net=Decimal(row.amount) / 100 / Decimal("1.2"),
         issued_on=row.issued_on,
     )

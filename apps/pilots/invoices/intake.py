@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -56,4 +57,6 @@ def take(path: Path) -> None:
 
 def put_away(path: Path, place: str) -> None:
     target = folder(place) / f"{time.time_ns()}-{path.name}"
-    os.replace(path, target)
+    # Another worker's sweep may have put it away already; the run is the same one.
+    with suppress(FileNotFoundError):
+        os.replace(path, target)

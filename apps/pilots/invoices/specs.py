@@ -21,21 +21,29 @@ def record(required: dict[str, Any], optional: dict[str, Any] | None = None) -> 
     }
 
 
+CENTS: dict[str, Any] = {"type": "integer", "unit": "minor"}
+DAYS: dict[str, Any] = {"type": "integer", "unit": "days"}
+
+
+def titled(schema: dict[str, Any], title: str) -> dict[str, Any]:
+    return {**schema, "title": title}
+
+
 DOCUMENT_FACTS = {
     "status": TEXT,
-    "amount": NUMBER,
+    "amount": CENTS,
     "currency": TEXT,
     "credit_note": YES_NO,
     "supplier_known": YES_NO,
     "supplier_blocked": YES_NO,
-    "supplier_known_days": NUMBER,
+    "supplier_known_days": titled(DAYS, "Supplier known for"),
     "account_matches": YES_NO,
-    "account_known_days": NUMBER,
+    "account_known_days": titled(DAYS, "Account known for"),
     "duplicate": YES_NO,
     "order_known": YES_NO,
-    "order_open": NUMBER,
-    "received_open": NUMBER,
-    "over_order_permille": NUMBER,
+    "order_open": titled(CENTS, "Still open on the order"),
+    "received_open": titled(CENTS, "Received and not yet invoiced"),
+    "over_order_permille": titled({"type": "integer", "unit": "permille"}, "Share of the order"),
     "suspicious_text": YES_NO,
 }
 PARSED = {
@@ -139,8 +147,8 @@ TOOLS: tuple[ToolSpec, ...] = (
         facts_schema=record(
             {
                 "supplier_known": YES_NO,
-                "supplier_known_days": NUMBER,
-                "account_known_days": NUMBER,
+                "supplier_known_days": titled(DAYS, "Supplier known for"),
+                "account_known_days": titled(DAYS, "Account known for"),
                 "account_valid": YES_NO,
                 "open_payments": NUMBER,
             }

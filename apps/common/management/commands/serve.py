@@ -147,7 +147,7 @@ def newest(folder: Path) -> str:
 def web(host: str, port: int) -> list[str]:
     granian = str(Path(sys.executable).parent / "granian")
     return [granian, "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1",
-            "--blocking-threads", "12", "--no-ws", "--log-level", "warning",
+            "--blocking-threads", "4", "--backpressure", "64", "--no-ws", "--log-level", "warning",
             "config.wsgi:application"]  # fmt: skip
 
 

@@ -1,0 +1,108 @@
+"""Every page of the working day in both schemes and both sizes: axe finds nothing, nothing scrolls
+sideways, and the console stays silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from apps.approvals.models import ApprovalRequest
+from apps.ledger.models import LedgerEvent
+from apps.orchestration.models import Run
+from apps.pilots.invoices.models import InvoiceDocument
+from tests.browser.test_the_loop import drop
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+  [...document.querySelectorAll("main *")]
+    .filter((each) => each.getBoundingClientRect().right > innerWidth && !each.closest(".scroll"))
+    .map((each) => each.outerHTML.slice(0, 90)).slice(0, 3)"""
+
+
+def pages() -> dict[str, list[str]]:
+    item, run = ApprovalRequest.objects.get(), Run.objects.get()
+    run_agent = item.agent_id
+    event, document = LedgerEvent.objects.order_by("-pk").first(), InvoiceDocument.objects.get()
+    assert event is not None
+    return {
+        "amara": ["/", "/inbox/", f"/inbox/C-{item.number}"],
+        "admin": [
+            "/agents/",
+            "/agents/vendor-desk",
+            "/agents/register",
+            "/agents/tools",
+            "/agents/tools/invoices.post",
+            "/people",
+            "/me",
+            "/policies/",
+            "/policies/vendor-bank-details",
+        ],
+        "operator": [
+            "/runs/",
+            f"/runs/R-{run.number}",
+            "/runs/attention",
+            "/pilots/invoices/",
+            f"/pilots/invoices/{document.pk}",
+            "/pilots/invoices/suppliers",
+            "/pilots/invoices/upload",
+            "/agents/vendor-desk/suspend",
+        ],
+        "auditor": ["/audit/", f"/audit/{event.pk}", f"/audit/history/registry.agent/{run_agent}"],
+        "member": ["/policies/vendor-bank-details/edit", "/policies/new"],
+    }
+
+
+def violations(page: Page) -> list[Any]:
+    found = Axe().run(page, options={"runOnly": TAGS}).response["violations"]
+    return [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 860), (390, 844)])
+def test_axe_finds_nothing(
+    open_as: Callable[..., Page], work: Callable[[], None], size: tuple[int, int], scheme: str
+) -> None:
+    drop("changed_account")
+    work()
+    troubles = []
+    for name, paths in pages().items():
+        page = open_as(name, size=size, scheme=scheme)
+        for path in paths:
+            answer = page.goto(path)
+            if answer is None or answer.status != 200:
+                troubles.append((path, "does not open", answer and answer.status))
+            if found := violations(page):
+                troubles.append((path, found))
+    assert troubles == []
+
+
+def test_nothing_scrolls_sideways_on_a_narrow_phone(
+    open_as: Callable[..., Page], work: Callable[[], None]
+) -> None:
+    drop("changed_account")
+    work()
+    wide = []
+    for name, paths in pages().items():
+        page = open_as(name, size=(320, 700))
+        for path in paths:
+            page.goto(path)
+            if culprits := page.evaluate(TOO_WIDE):
+                wide.append((path, culprits))
+    assert not wide, "\n".join(map(str, wide))
+
+
+def test_the_sign_in_page_is_clean(browser: Any, demo: str, settings: Any) -> None:
+    settings.DEMO = True
+    page = browser.new_page(base_url=demo)
+    page.goto("/sign-in")
+    assert violations(page) == []
+    page.get_by_role("button", name="Ines Duarte").click()
+    page.wait_for_url(f"{demo}/")
+    page.close()
