@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Q
+from django.db.models import Q
 from guardian.shortcuts import assign_perm, remove_perm
 
 from apps.access.models import User
@@ -27,6 +27,7 @@ from apps.common.acting import acting
 from apps.common.canonical import digest
 from apps.common.clock import now
 from apps.common.errors import Absent, Conflict, Invalid, NotPermitted
+from apps.common.numbering import save_numbered
 from apps.ledger.services import record
 from apps.policies import services as policies
 from apps.policies.rules import CheckpointAsk
@@ -151,7 +152,6 @@ def ask(
     within = min(ask.within_seconds or checkpoints[ask.name].decide_within for ask in asks)
     needed = {ask.name: max(ask.approvers, checkpoints[ask.name].approvers) for ask in asks}
     request = ApprovalRequest(
-        number=next_number(),
         queue=first.queue,
         agent=agent,
         agent_label=agent.label,
@@ -172,7 +172,7 @@ def ask(
         decide_by=moment + dt.timedelta(seconds=within),
         supersedes=supersedes,
     )
-    request.save(force_insert=True)
+    save_numbered(request)
     for name, people in needed.items():
         RequestCheckpoint.objects.create(
             request=request,
@@ -217,12 +217,6 @@ def rule_snapshot(
             for ask in asks
         ]
     }
-
-
-def next_number() -> int:
-    """The next reference people can say aloud. Unique by constraint; PostgreSQL writers that meet
-    retry as their action does."""
-    return (ApprovalRequest.objects.aggregate(last=Max("number"))["last"] or 1000) + 1
 
 
 @transaction.atomic

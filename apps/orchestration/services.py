@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Q
 
 from apps.access.models import User
 from apps.access.services import permitted
@@ -19,6 +19,7 @@ from apps.approvals.models import ApprovalRequest
 from apps.common.acting import acting
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid
+from apps.common.numbering import save_numbered
 from apps.ledger.services import record
 from apps.orchestration import queries
 from apps.orchestration.definitions import (
@@ -83,7 +84,6 @@ def start_run(
     if known is None or workflow not in DEFINITIONS:
         raise Invalid(f"There is no workflow called {workflow}.")
     run = Run(
-        number=(Run.objects.aggregate(last=Max("number"))["last"] or 1000) + 1,
         workflow=known,
         subject=subject[:200],
         trigger=trigger,
@@ -92,8 +92,7 @@ def start_run(
         created_at=now(),
     )
     try:
-        with transaction.atomic():
-            run.save(force_insert=True)
+        save_numbered(run)
     except IntegrityError:
         return Run.objects.get(dedupe_key=dedupe_key)
     record(type="run.started", object=run, run_id=run.pk)

@@ -18,6 +18,7 @@ from apps.runtime.rules import LostLease, Outcome, Stopped, Work, secret_free
 from apps.runtime.states import ActionStatus, EffectStatus
 from apps.runtime.toolbox import Call, Connector, Effected, Rejected, Unavailable
 
+UNKNOWN = "An earlier attempt broke off while it was acting; nobody knows whether it did."
 log = logging.getLogger(__name__)
 
 
@@ -73,6 +74,9 @@ def outside(connector: Connector, call: Call, action: Action, work: Work | None)
     if isinstance(claimed, Outcome):
         return claimed
     effected = claimed or perform(connector, call)
+    if problem := output_problem(action, effected):
+        # It acted, but nobody can tell how: trying again might act twice, so a person looks.
+        return doubt(action, work, problem)
     with transaction.atomic():
         if work:
             work.check()
@@ -104,14 +108,17 @@ def claim_effect(
     if action.tool is not None and action.tool.idempotent:
         return None
     found = connector.lookup(call.idem_key)
-    return found if found is not None else doubt(action, work)
+    return found if found is not None else doubt(action, work, UNKNOWN)
 
 
 def check_output(action: Action, effected: Effected) -> None:
-    if action.tool is None:
-        return
-    if problem := schemas.output_problem(action.tool, effected.result):
-        raise Rejected(f"{action.tool_name} answered what its schema does not allow: {problem}.")
+    if problem := output_problem(action, effected):
+        raise Rejected(problem)
+
+
+def output_problem(action: Action, effected: Effected) -> str:
+    problem = schemas.output_problem(action.tool, effected.result) if action.tool else ""
+    return f"{action.tool_name} answered what its schema does not allow: {problem}." * bool(problem)
 
 
 def write_effect(call: Call, action: Action, status: str, effected: Effected | None) -> None:
@@ -196,9 +203,8 @@ def fail(
     return outcome
 
 
-def doubt(action: Action, work: Work | None) -> Outcome:
-    """An earlier attempt may or may not have acted, and the tool cannot tell: never try again."""
-    sentence = "An earlier attempt broke off while it was acting; nobody knows whether it did."
+def doubt(action: Action, work: Work | None, sentence: str) -> Outcome:
+    """The tool may or may not have acted as it should, and cannot tell: never try again."""
     with transaction.atomic():
         if work:
             work.check()
