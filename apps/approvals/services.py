@@ -32,6 +32,7 @@ from apps.ledger.services import record
 from apps.policies import services as policies
 from apps.policies.rules import CheckpointAsk
 from apps.registry.models import Agent
+from apps.registry.states import AgentStatus
 
 VERBS = {
     Choice.APPROVE: RequestStatus.APPROVED,
@@ -452,6 +453,14 @@ def cancel_for_agent(*, agent_id: int, reason_code: str) -> int:
         ).update(execution=Execution.REFUSED_STALE)
     rows = ApprovalRequest.objects.filter(agent_id=agent_id, status="pending")
     return sum(cancel(pk, reason_code) for pk in rows.values_list("pk", flat=True))
+
+
+def cancel_for_stopped_agents() -> int:
+    """The same for suspensions whose signal was lost."""
+    open_requests = ApprovalRequest.objects.filter(status="pending")
+    stopped = open_requests.exclude(agent__status=AgentStatus.ACTIVE)
+    agents = set(stopped.values_list("agent_id", flat=True)[:500])
+    return sum(cancel_for_agent(agent_id=pk, reason_code="agent_suspended") for pk in agents)
 
 
 def cancel_for_action(*, action_ref: uuid.UUID, reason_code: str) -> int:

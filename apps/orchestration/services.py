@@ -419,6 +419,7 @@ def sweep() -> None:
     """Finds what a lost message would have told. Idempotent; two at once are harmless."""
     moment = now()
     reclaim_lost(moment)
+    follow_agents()
     for step in Step.objects.filter(status=StepStatus.RETRY_WAIT, not_before__lte=moment)[:500]:
         with transaction.atomic():
             if move_step(step, StepStatus.READY):
@@ -427,6 +428,22 @@ def sweep() -> None:
     wake_decided()
     relay()
     ring_forgotten(moment)
+
+
+def follow_agents() -> None:
+    """Suspensions and resumptions whose signal was lost: found by looking."""
+    held = Step.objects.filter(status__in=OPEN_STEPS, run__status__in=LIVE_RUNS)
+    stopped = held.exclude(agent__status=AgentStatus.ACTIVE)
+    for pk in stopped.order_by().values_list("agent_id", flat=True).distinct()[:500]:
+        pause_for_agent(agent_id=pk)
+    paused = Run.objects.filter(status=RunStatus.PAUSED, wait_reason="agent_suspended")
+    back = paused.exclude(
+        steps__in=Step.objects.filter(status__in=OPEN_STEPS).exclude(
+            agent__status=AgentStatus.ACTIVE
+        )
+    )
+    for run in back[:500]:
+        bring_back(run, "Its agent was resumed.")
 
 
 def reclaim_lost(moment: dt.datetime) -> None:

@@ -78,7 +78,10 @@ def earlier_answer(case: Case, work: Work | None) -> Outcome | None:
             return outcome_of(action)
         effects.clear_up(action)
         return None
-    if action.status in (ActionStatus.FAILED, ActionStatus.DENIED, ActionStatus.STALE):
+    # A question that was withdrawn (its agent was suspended) is put anew when the step comes back.
+    withdrawn = action.status == ActionStatus.EXPIRED and action.code == "cancelled"
+    ended = (ActionStatus.FAILED, ActionStatus.DENIED, ActionStatus.STALE)
+    if withdrawn or action.status in ended:
         return None if case.call.step_id else outcome_of(action)
     outcome = outcome_of(action)
     if work:
