@@ -50,6 +50,7 @@ from apps.runtime.toolbox import Moved
 
 MOST_STEPS = 60
 MOST_RETURNS = 2
+PARKED = (StepStatus.AWAITING_APPROVAL, StepStatus.READY)
 
 
 @transaction.atomic
@@ -543,7 +544,7 @@ def bring_back(run: Run, reason: str) -> bool:
         if not move_run(run, RunStatus.RUNNING, wait_reason=""):
             return False
         record(type="run.continued", object=run, reason=reason, run_id=run.pk)
-        for step in run.steps.filter(status=StepStatus.AWAITING_APPROVAL):
+        for step in run.steps.filter(status__in=PARKED, approval_ref__isnull=False):
             ask_afresh(step)
         for pk in run.steps.filter(status=StepStatus.READY).values_list("pk", flat=True):
             post("perform", pk)
@@ -552,16 +553,16 @@ def bring_back(run: Run, reason: str) -> bool:
 
 
 def ask_afresh(step: Step) -> None:
-    """A step whose request was cancelled with the suspension goes to the gate as if new."""
-    if step.approval_ref is None:
-        return
+    """A step whose request ended with the suspension goes to the gate as if new. (It may have
+    been woken meanwhile: the end of a request is a decision like any other.)"""
     request = ApprovalRequest.objects.get(pk=step.approval_ref)
-    if request.status == "pending":
-        return
-    if request.status == "approved" and request.execution == "none":
+    withdrawn = request.status == "cancelled"
+    if not withdrawn and request.execution != "refused_stale":
         return
     gate.resume(action_id=request.action_ref)
-    move_step(step, StepStatus.READY, approval_ref=None, action_ref=None, not_before=None)
+    Step.objects.filter(pk=step.pk, status__in=PARKED, fence=step.fence).update(
+        status=StepStatus.READY, approval_ref=None, action_ref=None, not_before=None
+    )
 
 
 @permitted("runs.operate")
