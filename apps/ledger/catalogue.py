@@ -29,6 +29,7 @@ ACTS: dict[str, str] = {
     "tool.changed": "Tool changed",
     "tool.suspended": "Tool suspended",
     "tool.resumed": "Tool resumed",
+    "reference_list.saved": "Reference list saved",
     "grant.given": "Permission granted",
     "grant.revoked": "Permission revoked",
     # policies

@@ -555,6 +555,8 @@ def bring_back(run: Run, reason: str) -> bool:
 def ask_afresh(step: Step) -> None:
     """A step whose request ended with the suspension goes to the gate as if new. (It may have
     been woken meanwhile: the end of a request is a decision like any other.)"""
+    if step.approval_ref is None:
+        return
     request = ApprovalRequest.objects.get(pk=step.approval_ref)
     withdrawn = request.status == "cancelled"
     if not withdrawn and request.execution != "refused_stale":

@@ -145,6 +145,18 @@ class Tool(Tracked):
         )
 
 
+class ReferenceList(Tracked):
+    """Values that the organisation knows (approved payees, own domains, cost centres). A tool's
+    facts schema may ask whether an argument is on one."""
+
+    slug = models.SlugField(unique=True)
+    title = models.CharField(max_length=200)
+    values = models.JSONField(default=list, blank=True)
+
+    def __str__(self) -> str:
+        return self.title
+
+
 class Grant(Tracked):
     """One agent's permission for one tool, on a scope of arguments, until a day."""
 

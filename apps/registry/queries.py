@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,8 @@ from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.clock import now
 from apps.common.errors import Absent, NotPermitted
-from apps.registry.models import Agent, AgentCredential, Grant, Tool
-from apps.registry.rules import prefix_of
+from apps.registry.models import Agent, AgentCredential, Grant, ReferenceList, Tool
+from apps.registry.rules import lists_asked, prefix_of
 from apps.registry.signals import InFlight, asked_what_is_in_flight
 from apps.registry.states import AgentStatus
 
@@ -75,6 +76,23 @@ def live_grants() -> QuerySet[Grant]:
 
 def live_grant(agent: Agent, tool_name: str) -> Grant | None:
     return live_grants().filter(agent=agent, tool__name=tool_name).first()
+
+
+def reference_facts(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, bool]:
+    """Whether arguments are on the organisation's lists, as the tool's facts schema asks. Where
+    the list or the argument is missing the fact is absent. For a list of values: all of them."""
+    asked = lists_asked(tool.facts_schema)
+    if not asked:
+        return {}
+    lists = ReferenceList.objects.filter(slug__in={slug for slug, _ in asked.values()})
+    known = {row.slug: frozenset(row.values) for row in lists}
+    facts = {}
+    for fact, (slug, argument) in asked.items():
+        value = arguments.get(argument)
+        if slug in known and value is not None:
+            values = value if isinstance(value, list) else [value]
+            facts[fact] = all(str(each).strip() in known[slug] for each in values)
+    return facts
 
 
 def agents(reader: User, *, search: str = "", status: str = "", risk: str = "") -> list[Agent]:

@@ -33,6 +33,35 @@ class ToolSpec:
     idempotent: bool = False
 
 
+def spec_problems(spec: ToolSpec) -> dict[str, list[str]]:
+    """What is wrong with a description, by field; {} when it can be registered."""
+    found: dict[str, list[str]] = {}
+    for name in ("input_schema", "output_schema", "facts_schema"):
+        schema = getattr(spec, name)
+        if schema and schema.get("type") != "object":
+            found[name] = ['A schema describes one record: {"type": "object", …}.']
+    arguments = spec.input_schema.get("properties", {})
+    for name, fact in spec.facts_schema.get("properties", {}).items():
+        asked = fact.get("in_list")
+        if asked and fact.get("argument") not in arguments:
+            found["facts_schema"] = [f"The fact {name} looks at an argument that is not there."]
+        if asked and fact.get("type") != "boolean":
+            found["facts_schema"] = [f"The fact {name} is a boolean: on the list or not."]
+    unknown = {place for key in spec.resource_keys for place in PLACE.findall(key)} - set(arguments)
+    if unknown:
+        found["resource_keys"] = [f"There is no argument {sorted(unknown)[0]}."]
+    return found
+
+
+def lists_asked(facts_schema: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The facts that ask for a reference list: fact → (list, argument)."""
+    return {
+        name: (fact["in_list"], fact.get("argument", ""))
+        for name, fact in facts_schema.get("properties", {}).items()
+        if "in_list" in fact
+    }
+
+
 PINNED = (
     "name",
     "description",

@@ -23,15 +23,25 @@ from apps.registry.models import (
     AgentCredential,
     CredentialUse,
     Grant,
+    ReferenceList,
     RegistryStamp,
     Tool,
 )
 from apps.registry.queries import in_flight, may_own
-from apps.registry.rules import TOOL_NAME, ToolSpec, new_key, pin_of, scope_problem
+from apps.registry.rules import (
+    TOOL_NAME,
+    ToolSpec,
+    new_key,
+    pin_of,
+    scope_problem,
+    spec_problems,
+)
 from apps.registry.signals import InFlight
 from apps.registry.states import MOVES, AgentStatus, ToolStatus
 
 LONGEST_KEY = dt.timedelta(days=90)
+LONGEST_NAME = 120
+MOST_VALUES = 20_000
 LONGEST_OVERLAP = dt.timedelta(days=7)
 CHANGEABLE = frozenset(
     {
@@ -283,8 +293,10 @@ def note_use(*, credential: AgentCredential, address: str) -> None:
 @transaction.atomic
 def register_tool(*, actor: User | None, spec: ToolSpec) -> Tool:
     """Registers a tool, or takes over its new description, which gets a new pin."""
-    if not TOOL_NAME.fullmatch(spec.name):
+    if not TOOL_NAME.fullmatch(spec.name) or len(spec.name) > LONGEST_NAME:
         raise Invalid("A tool's name is words in lower case, joined by dots.")
+    if problems := spec_problems(spec):
+        raise Invalid(next(iter(problems.values()))[0], "bad_tool", fields=problems)
     tool = Tool.objects.select_for_update().filter(name=spec.name).first()
     pin = pin_of(spec)
     if tool is not None and tool.pin == pin and tool.title == spec.title:
@@ -324,6 +336,37 @@ def set_tool_status(*, actor: User | None, tool: Tool, status: str, reason: str)
         record(type=act, object=row, reason=reason)
 
 
+@permitted("tools.manage")
+@transaction.atomic
+def save_reference_list(
+    *, actor: User | None, slug: str, title: str, values: Iterable[str], reason: str
+) -> ReferenceList:
+    """Writes a list of values that the organisation knows; facts change with the next judgement."""
+    kept = sorted({value.strip() for value in values} - {""})
+    if len(kept) > MOST_VALUES:
+        raise Invalid(f"A list holds at most {MOST_VALUES} values.")
+    row = ReferenceList.objects.select_for_update().filter(slug=slug).first()
+    row = row or ReferenceList(slug=slug)
+    before = {"values": len(row.values)}
+    row.title, row.values = title, kept
+    with acting(reason=reason):
+        row.save()
+        record(
+            type="reference_list.saved",
+            object=row,
+            reason=reason,
+            before=before,
+            after={"values": len(kept)},
+        )
+    return row
+
+
+def unknown_argument(tool: Tool, scope: Mapping[str, Any]) -> str:
+    known = set(tool.input_schema.get("properties", {}))
+    unknown = sorted(set(scope) - known)
+    return f"{tool.name} has no argument {unknown[0]}." if unknown else ""
+
+
 @permitted("grants.manage")
 @transaction.atomic
 def grant(
@@ -339,7 +382,7 @@ def grant(
     """Lets an agent use a tool on a scope of arguments, until a day."""
     if actor is not None and actor.pk == agent.owner_id:
         raise NotPermitted("Owners may not grant permissions to their own agents.")
-    if problem := scope_problem(scope or {}):
+    if problem := scope_problem(scope or {}) or unknown_argument(tool, scope or {}):
         raise Invalid(problem, fields={"scope": [problem]})
     moment = now()
     if expires_at <= moment:

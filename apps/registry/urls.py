@@ -9,6 +9,8 @@ urlpatterns = [
     path("", views.agents, name="agents"),
     path("register", views.register, name="register"),
     path("tools", views.tools, name="tools"),
+    path("tools/register", views.register_tool, name="register-tool"),
+    path("lists", views.lists, name="lists"),
     path("tools/<str:name>", views.tool, name="tool"),
     path("<slug:slug>", views.agent, name="agent"),
     *(

@@ -2,16 +2,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from apps.access.guards import PersonRequest, needs
 from apps.access.queries import holds
+from apps.common.errors import Invalid
 from apps.common.middleware import told
 from apps.registry import queries, services
-from apps.registry.forms import AgentForm, CredentialForm, GrantForm, ReasonForm
-from apps.registry.models import Agent, AgentCredential, Grant, Tool
+from apps.registry.forms import (
+    AgentForm,
+    CredentialForm,
+    GrantForm,
+    ListForm,
+    ReasonForm,
+    ToolForm,
+)
+from apps.registry.models import Agent, AgentCredential, Grant, ReferenceList, Tool
 from apps.registry.states import AgentStatus, Risk
 
 
@@ -176,7 +185,51 @@ def revoke(request: PersonRequest, slug: str, pk: int) -> HttpResponse:
 
 @needs("agents.view")
 def tools(request: PersonRequest) -> HttpResponse:
-    return render(request, "registry/tools.html", {"tools": Tool.objects.order_by("name")})
+    context = {
+        "tools": Tool.objects.order_by("name"),
+        "may_manage": holds(request.user, "tools.manage"),
+    }
+    return render(request, "registry/tools.html", context)
+
+
+@needs("tools.manage")
+def register_tool(request: PersonRequest) -> HttpResponse:
+    form = ToolForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = services.register_tool(actor=request.user, spec=form.spec())
+        except Invalid as error:
+            add_errors(form, error)
+        else:
+            return redirect("registry:tool", made.name)
+    status = 422 if form.errors else 200
+    return render(request, "registry/register_tool.html", {"form": form}, status=status)
+
+
+def add_errors(form: Form, error: Invalid) -> None:
+    """Puts the service's refusal where the person was typing."""
+    for name, sentences in error.fields.items():
+        form.add_error(name if name in form.fields else None, sentences)
+    if not error.fields:
+        form.add_error(None, error.sentence)
+
+
+@needs("tools.manage")
+def lists(request: PersonRequest) -> HttpResponse:
+    """The reference lists, and a form that writes one."""
+    shown = ReferenceList.objects.filter(slug=request.GET.get("list", "")).first()
+    initial = (
+        {"slug": shown.slug, "title": shown.title, "values": "\n".join(shown.values)}
+        if shown
+        else None
+    )
+    form = ListForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data.pop("values").splitlines()
+        saved = services.save_reference_list(actor=request.user, values=values, **form.cleaned_data)
+        return told(request, f"{saved.title} is saved.", "registry:lists")
+    context = {"lists": ReferenceList.objects.order_by("title"), "form": form, "shown": shown}
+    return render(request, "registry/lists.html", context, status=422 if form.errors else 200)
 
 
 @needs("agents.view")

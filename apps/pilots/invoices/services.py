@@ -9,12 +9,14 @@ from django.db import IntegrityError, transaction
 from apps.access.models import User
 from apps.access.services import require
 from apps.common.clock import now
-from apps.common.errors import Invalid
+from apps.common.errors import Absent, Invalid
 from apps.orchestration.models import Run
 from apps.orchestration.services import start_run
 from apps.pilots.invoices import ubl
 from apps.pilots.invoices.knowledge import folder
 from apps.pilots.invoices.models import InvoiceDocument
+from apps.registry.models import AgentCredential
+from apps.registry.states import Kind
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,18 @@ def receive(*, actor: User | None, content: bytes, filename: str, source: str) -
     Raises Invalid for an empty or oversized file; whether it can be read is the agents' work.
     """
     require(actor, "pilots.operate")
+    return take_in(content, filename, source, requester=actor)
+
+
+def deliver(*, credential: AgentCredential, content: bytes, filename: str) -> Received:
+    """The same for a service that delivers by the API; its key is its identity. Raises Absent
+    for a key that is not a service's."""
+    if credential.agent.kind != Kind.SERVICE:
+        raise Absent
+    return take_in(content, filename, "api", requester=None)
+
+
+def take_in(content: bytes, filename: str, source: str, *, requester: User | None) -> Received:
     if not content:
         raise Invalid(f"{filename} is empty.", "empty")
     if len(content) > ubl.LARGEST:
@@ -45,7 +59,7 @@ def receive(*, actor: User | None, content: bytes, filename: str, source: str) -
             trigger={"document": str(document.pk), "file": document.filename, "source": source},
             subject=f"Invoice file {document.filename}",
             dedupe_key=f"invoice:{digest}",
-            requester=actor,
+            requester=requester,
         )
     return Received(document, run, new)
 

@@ -145,6 +145,9 @@ def learn_facts(case: Case) -> None:
     """What the organisation knows about the records touched. A fact that cannot be had is absent,
     and a rule that needs it closes."""
     if case.connector is None:
+        if case.tool is not None:
+            case.source = "reference lists"
+            case.facts = dict(registry.reference_facts(case.tool, case.arguments))
         return
     case.source = case.connector.source(case.tool_name)
     try:
