@@ -4,13 +4,14 @@ BIN := .venv/bin
 RUN_STAMP := .venv/.run-stamp
 DEV_STAMP := .venv/.dev-stamp
 
-.PHONY: help run test test-pg check bench lock clean
+.PHONY: help run test test-pg check bench bench-pg lock clean
 help:
 	@echo "make run      set everything up and run the product with its demonstration"
 	@echo "make test     set everything up and run all tests (BROWSER=no leaves the browser out)"
 	@echo "make check    format, lint, layers, types, Django's checks, migrations, templates"
 	@echo "make test-pg  run the tests on a throwaway PostgreSQL"
 	@echo "make bench    measure against a baseline in the same run"
+	@echo "make bench-pg the same on a throwaway PostgreSQL"
 	@echo "make lock     write the lock files anew (maintainers; needs uv)"
 	@echo "make clean    remove the virtual environment and var/"
 
@@ -54,7 +55,10 @@ check: $(DEV_STAMP)
 	@echo "templates"; $(BIN)/python manage.py lint_templates
 
 bench: $(DEV_STAMP)
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-pg: $(DEV_STAMP)
+	@$(BIN)/python scripts/with_postgresql.py $(BIN)/python -m tests.bench $(ARGS)
 
 lock:
 	uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml -o requirements.txt

@@ -21,6 +21,7 @@ from apps.common.clock import now
 from apps.orchestration import definitions
 from apps.policies import snapshot
 from apps.policies.services import activate, create_policy, save_draft
+from apps.registry import directory
 from apps.registry.models import Agent, Tool
 from apps.registry.rules import ToolSpec
 from apps.registry.services import activate_agent, grant, register_agent, register_tool
@@ -32,6 +33,7 @@ from tests.support import Shelf
 def fresh_process() -> Iterator[None]:
     """What a process holds must not outlive the database that it was read from."""
     snapshot.forget()
+    directory.forget()
     shelf, known = dict(toolbox.SHELF), dict(definitions.DEFINITIONS)
     yield
     toolbox.SHELF.clear()
@@ -39,6 +41,7 @@ def fresh_process() -> Iterator[None]:
     definitions.DEFINITIONS.clear()
     definitions.DEFINITIONS.update(known)
     snapshot.forget()
+    directory.forget()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import hashlib
+import json
+import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +18,8 @@ from typing import Any
 import rfc8785
 
 LARGEST_EXACT = 2**53 - 1
+# RFC 8785 orders keys by UTF-16 units, Python by code points: they differ beyond the first plane.
+BEYOND = re.compile("[\U00010000-\U0010ffff]")
 
 
 def plain(value: Any) -> Any:
@@ -43,7 +47,9 @@ def moment(value: dt.datetime) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    return rfc8785.dumps(plain(value))
+    narrow = plain(value)
+    text = json.dumps(narrow, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return rfc8785.dumps(narrow) if BEYOND.search(text) else text.encode()
 
 
 def digest(value: Any) -> str:

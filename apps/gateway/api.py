@@ -91,7 +91,7 @@ class Actions(AgentView):
                     claims=body["facts"],
                 ),
             )
-        return Response(answer(Action.objects.get(pk=outcome.action_id)))
+        return Response(answer(outcome.action))
 
 
 def key_of(request: Request, credential: AgentCredential) -> str:

@@ -48,7 +48,11 @@ class LedgerEvent(models.Model):
             models.Index(
                 fields=["object_type", "object_id", "-at", "-id"], name="ledger_by_object"
             ),
-            models.Index(fields=["run_id", "-at", "-id"], name="ledger_by_run"),
+            models.Index(
+                fields=["run_id", "-at", "-id"],
+                condition=models.Q(run_id__isnull=False),
+                name="ledger_by_run",
+            ),
             models.Index(fields=["act_id", "-at", "-id"], name="ledger_by_act"),
             models.Index(fields=["outcome", "-at", "-id"], name="ledger_by_outcome"),
         ]

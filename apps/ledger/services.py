@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import models
 from apps.common.acting import current
 from apps.common.canonical import digest, plain
 from apps.common.clock import now
+from apps.common.rows import insert
 from apps.common.tracked import Tracked
 from apps.ledger.catalogue import ACTS
 from apps.ledger.models import LedgerEvent
@@ -28,18 +30,20 @@ def record(
     policy_versions: dict[str, int] | None = None,
     run_id: uuid.UUID | None = None,
     stream: str = "main",
+    at: dt.datetime | None = None,
 ) -> LedgerEvent:
     """Appends one event to the ledger, inside the caller's transaction.
 
-    Actor, act, run and trigger come from the acting context; labels are frozen as text. Raises
-    KeyError for an act that the catalogue does not know.
+    Actor, act, run and trigger come from the acting context; labels are frozen as text. `at` is a
+    moment that the caller has just read from the database's clock. Raises KeyError for an act
+    that the catalogue does not know.
     """
     if type not in ACTS:
         raise KeyError(f"The ledger's catalogue does not know the act {type!r}.")
     context = current()
     reference, version_digest = history_reference(object)
     event = LedgerEvent(
-        at=now(),
+        at=at or now(),
         stream=stream,
         type=type,
         actor_kind=context.kind,
@@ -62,7 +66,7 @@ def record(
         policy_versions=plain(policy_versions or {}),
     )
     event.digest = event.computed_digest()
-    event.save(force_insert=True)
+    insert(event)
     return event
 
 

@@ -97,7 +97,11 @@ class JudgedRequest(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["-at", "-id"], name="judged_newest"),
-            models.Index(fields=["effect", "-at", "-id"], name="judged_by_effect"),
+            models.Index(
+                fields=["effect", "-at", "-id"],
+                condition=Q(effect__in=["deny", "review"]),
+                name="judged_by_effect",
+            ),
         ]
 
     def __str__(self) -> str:

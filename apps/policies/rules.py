@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+from apps.common.canonical import plain
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,16 @@ class JudgementRequest:
     agent_roles: tuple[str, ...]
     tool: str
     context: Mapping[str, Any]
+
+    @cached_property
+    def as_json(self) -> dict[str, Any]:
+        """The request as it is recorded and digested."""
+        return {
+            "agent": self.agent,
+            "roles": list(self.agent_roles),
+            "tool": self.tool,
+            "context": plain(dict(self.context)),
+        }
 
 
 @dataclass(frozen=True)

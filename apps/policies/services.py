@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import datetime as dt
 import logging
+import secrets
 import uuid
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from apps.access.models import User
 from apps.access.services import permitted
 from apps.common.acting import acting, current
-from apps.common.canonical import digest, plain
+from apps.common.canonical import digest
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid
+from apps.common.rows import insert
 from apps.ledger.services import record
 from apps.policies import snapshot
 from apps.policies.models import JudgedRequest, Policy, PolicyStamp, PolicyVersion
@@ -32,11 +34,11 @@ class Unsaved(Invalid):
         self.problems = found
 
 
-def judge(request: JudgementRequest) -> Judgement:
+def judge(request: JudgementRequest, *, stamp: snapshot.Stamp | None = None) -> Judgement:
     """The verdict of everything in force on one request. Never raises: whatever goes wrong is a
-    deny that says so."""
+    deny that says so. `stamp` is what the caller has just read; without it, it is read here."""
     try:
-        verdict = judged(request)
+        verdict = judged(request, stamp)
     except Unrepresentable as error:
         verdict = refused(str(error), (str(error),))
     except Exception as error:  # noqa: BLE001 - an unforeseen error is never an allow
@@ -47,8 +49,8 @@ def judge(request: JudgementRequest) -> Judgement:
     return verdict
 
 
-def judged(request: JudgementRequest) -> Judgement:
-    held = snapshot.current()
+def judged(request: JudgementRequest, stamp: snapshot.Stamp | None) -> Judgement:
+    held = snapshot.current(stamp)
     if not held.versions:
         return refused("No policy is in force, so nothing is allowed.")
     if request.tool not in held.specs:
@@ -73,27 +75,20 @@ def judged(request: JudgementRequest) -> Judgement:
             if reason.policy and reason.policy != "grants"
         },
         policy_digest=held.digest,
-        request_digest=digest(as_json(request)),
+        request_digest=digest(request.as_json),
         errors=verdict.errors,
     )
 
 
-def as_json(request: JudgementRequest) -> dict[str, object]:
-    return {
-        "agent": request.agent,
-        "roles": list(request.agent_roles),
-        "tool": request.tool,
-        "context": plain(dict(request.context)),
-    }
-
-
-def keep(request: JudgementRequest, judgement: Judgement) -> JudgedRequest:
+def keep(
+    request: JudgementRequest, judgement: Judgement, *, at: dt.datetime | None = None
+) -> JudgedRequest:
     """Records the exact request beside its verdict, inside the caller's transaction."""
     kept = JudgedRequest(
-        at=now(),
+        at=at or now(),
         agent_slug=request.agent[:60],
         tool=request.tool[:120],
-        request=as_json(request),
+        request=request.as_json,
         request_digest=judgement.request_digest,
         effect=judgement.effect,
         rules=[
@@ -104,7 +99,7 @@ def keep(request: JudgementRequest, judgement: Judgement) -> JudgedRequest:
         policy_versions=dict(judgement.policy_versions),
         policy_digest=judgement.policy_digest,
     )
-    kept.save(force_insert=True)
+    insert(kept)
     return kept
 
 
@@ -114,9 +109,11 @@ def mark_answer(*, judged_id: uuid.UUID, answer: str) -> None:
 
 
 def bump() -> None:
-    """Moves the stamp inside the caller's transaction."""
-    if not PolicyStamp.objects.filter(pk=1).update(number=F("number") + 1):
-        PolicyStamp.objects.create(pk=1, number=1)
+    """Moves the stamp inside the caller's transaction. It is drawn, not counted: what a process
+    read within a transaction that was rolled back can never be taken for a later state."""
+    number = secrets.randbits(62)
+    if not PolicyStamp.objects.filter(pk=1).update(number=number):
+        PolicyStamp.objects.create(pk=1, number=number)
 
 
 def check(text: str) -> list[Problem]:

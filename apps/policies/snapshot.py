@@ -111,9 +111,9 @@ def slice_of(
 _held: dict[str, Snapshot] = {}
 
 
-def current() -> Snapshot:
+def current(stamp: Stamp | None = None) -> Snapshot:
     """The snapshot in force; a moved stamp is noticed by reading two numbers in one query."""
-    stamp = read_stamp()
+    stamp = stamp or read_stamp()
     held = _held.get(connection.alias)
     if held is None or held.stamp != stamp:
         held = _held[connection.alias] = load(stamp)

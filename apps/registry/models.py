@@ -187,8 +187,8 @@ class Grant(Tracked):
 
 
 class RegistryStamp(models.Model):
-    """One row whose number moves with every change of agents, tools and grants, so that every
-    process notices by reading one row."""
+    """One row whose number moves with every change of agents, tools, grants, keys and lists, so
+    that every process notices by reading one row."""
 
     number = models.PositiveBigIntegerField(default=0)
 

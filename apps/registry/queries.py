@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.clock import now
 from apps.common.errors import Absent, NotPermitted
-from apps.registry.models import Agent, AgentCredential, Grant, ReferenceList, Tool
+from apps.registry import directory
+from apps.registry.models import Agent, AgentCredential, Grant, Tool
 from apps.registry.rules import lists_asked, prefix_of
 from apps.registry.signals import InFlight, asked_what_is_in_flight
 from apps.registry.states import AgentStatus
@@ -20,50 +22,54 @@ from apps.registry.states import AgentStatus
 BAD_KEY = "This key does not open the door."
 
 
-def live_credentials() -> QuerySet[AgentCredential]:
-    """Keys in standing at the database's present moment, of agents that are active."""
-    moment = now()
-    found: QuerySet[AgentCredential] = AgentCredential.objects.filter(
-        revoked_at__isnull=True,
-        not_before__lte=moment,
-        expires_at__gt=moment,
-        agent__status=AgentStatus.ACTIVE,
-    ).select_related("agent")
-    return found
+def in_standing(credential: AgentCredential, moment: dt.datetime) -> bool:
+    """Whether a key may be used at this moment: begun, neither run out nor revoked."""
+    return credential.revoked_at is None and credential.not_before <= moment < credential.expires_at
 
 
 def authenticate(key: str) -> AgentCredential:
     """The live credential of a key text. Unknown, expired, revoked and suspended are told apart
     by nobody outside: one sentence, one code."""
     prefix = prefix_of(key)
-    found = live_credentials().filter(prefix=prefix).first() if prefix else None
+    reading = directory.read()
+    found = directory.at(reading.stamp).credential_named(prefix) if prefix else None
     given = hashlib.sha256(key.encode()).hexdigest()
     if found is None or not hmac.compare_digest(found.digest, given):
+        raise NotPermitted(BAD_KEY, "bad_key")
+    if not in_standing(found, reading.moment) or found.agent.status != AgentStatus.ACTIVE:
         raise NotPermitted(BAD_KEY, "bad_key")
     return found
 
 
 @dataclass(frozen=True)
 class Standing:
+    """`scopes` are the tools that the key is limited to; none: no limit."""
+
     ok: bool
     code: str
     sentence: str
     agent: Agent | None
+    scopes: tuple[str, ...] = ()
 
 
-def standing(agent_id: int, credential_id: int | None) -> Standing:
+def standing(
+    agent_id: int, credential_id: int | None, reading: directory.Reading | None = None
+) -> Standing:
     """Whether an agent, and the key it came with, may act at this moment."""
-    agent = Agent.objects.select_related("owner").filter(pk=agent_id).first()
+    reading = reading or directory.read()
+    known = directory.at(reading.stamp)
+    agent = known.agent(agent_id)
     if agent is None:
         return Standing(False, "unknown_agent", "There is no such agent.", None)
     if agent.status != AgentStatus.ACTIVE:
         words = AgentStatus(agent.status).label.lower()
         return Standing(False, "agent_" + agent.status, f"{agent.name} is {words}.", agent)
-    if credential_id is not None:
-        live = live_credentials().filter(pk=credential_id, agent_id=agent_id).exists()
-        if not live:
-            return Standing(False, "credential", "The key is no longer in standing.", agent)
-    return Standing(True, "", "", agent)
+    if credential_id is None:
+        return Standing(True, "", "", agent)
+    key = known.credential(credential_id)
+    if key is None or key.agent_id != agent_id or not in_standing(key, reading.moment):
+        return Standing(False, "credential", "The key is no longer in standing.", agent)
+    return Standing(True, "", "", agent, tuple(key.scopes))
 
 
 def live_grants() -> QuerySet[Grant]:
@@ -74,24 +80,17 @@ def live_grants() -> QuerySet[Grant]:
     return found
 
 
-def live_grant(agent: Agent, tool_name: str) -> Grant | None:
-    return live_grants().filter(agent=agent, tool__name=tool_name).first()
-
-
-def reference_facts(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, bool]:
+def reference_facts(
+    tool: Tool, arguments: Mapping[str, Any], known: directory.Directory
+) -> dict[str, bool]:
     """Whether arguments are on the organisation's lists, as the tool's facts schema asks. Where
     the list or the argument is missing the fact is absent. For a list of values: all of them."""
-    asked = lists_asked(tool.facts_schema)
-    if not asked:
-        return {}
-    lists = ReferenceList.objects.filter(slug__in={slug for slug, _ in asked.values()})
-    known = {row.slug: frozenset(row.values) for row in lists}
     facts = {}
-    for fact, (slug, argument) in asked.items():
-        value = arguments.get(argument)
-        if slug in known and value is not None:
+    for fact, (slug, argument) in lists_asked(tool.facts_schema).items():
+        listed, value = known.values(slug), arguments.get(argument)
+        if listed is not None and value is not None:
             values = value if isinstance(value, list) else [value]
-            facts[fact] = all(str(each).strip() in known[slug] for each in values)
+            facts[fact] = all(str(each).strip() in listed for each in values)
     return facts
 
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import secrets
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from guardian.shortcuts import assign_perm, remove_perm
 
 from apps.access.models import Department, User
@@ -17,7 +17,7 @@ from apps.common.acting import acting, current
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.ledger.services import record
-from apps.registry import signals
+from apps.registry import directory, signals
 from apps.registry.models import (
     Agent,
     AgentCredential,
@@ -60,9 +60,11 @@ CHANGEABLE = frozenset(
 
 
 def bump() -> None:
-    """Moves the stamp inside the caller's transaction."""
-    if not RegistryStamp.objects.filter(pk=1).update(number=F("number") + 1):
-        RegistryStamp.objects.create(pk=1, number=1)
+    """Moves the stamp inside the caller's transaction. It is drawn, not counted: what a process
+    read within a transaction that was rolled back can never be taken for a later state."""
+    number = secrets.randbits(62)
+    if not RegistryStamp.objects.filter(pk=1).update(number=number):
+        RegistryStamp.objects.create(pk=1, number=number)
 
 
 @permitted("agents.register")
@@ -229,6 +231,7 @@ def issue_credential(
     )
     with transaction.atomic():
         credential.save()
+        bump()
         act = "credential.rotated" if replaces else "credential.issued"
         record(type=act, object=credential, after={"agent": agent.slug, "expires_at": expires_at})
     return credential, text
@@ -271,11 +274,14 @@ def end_credential(credential: AgentCredential, reason: str) -> None:
         )
         if not ended:
             raise Conflict("This key was revoked already.")
+        bump()
         record(type="credential.revoked", object=credential, reason=reason)
 
 
 def note_use(*, credential: AgentCredential, address: str) -> None:
     """Remembers when a key was seen; at most one write a minute."""
+    if directory.noted_just_now(credential.pk):
+        return
     moment = now()
     recent = moment - dt.timedelta(minutes=1)
     seen = CredentialUse.objects.filter(pk=credential.pk).first()
@@ -351,6 +357,7 @@ def save_reference_list(
     row.title, row.values = title, kept
     with acting(reason=reason):
         row.save()
+        bump()
         record(
             type="reference_list.saved",
             object=row,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.runtime.rules import Stopped
-from apps.runtime.toolbox import SHELF, Connector
+from apps.runtime.toolbox import PINS, SHELF, Connector
 
 
 def connector_for(tool_name: str) -> Connector:
@@ -11,3 +11,8 @@ def connector_for(tool_name: str) -> Connector:
         return SHELF[tool_name]
     except KeyError:
         raise Stopped("no_connector", f"Nothing here can carry out {tool_name}.") from None
+
+
+def pin(tool_name: str) -> str:
+    """The pin of the tool as the connector on the shelf describes it."""
+    return PINS[tool_name]

@@ -43,15 +43,22 @@ class Action(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField()
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, null=True, related_name="+")
+    # Keys without an index of their own: every index is paid by every action.
+    agent = models.ForeignKey(
+        Agent, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     agent_label = models.CharField(max_length=120)
     credential = models.ForeignKey(
-        AgentCredential, on_delete=models.PROTECT, null=True, related_name="+"
+        AgentCredential, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
-    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, null=True, related_name="+")
+    tool = models.ForeignKey(
+        Tool, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     tool_name = models.CharField(max_length=120)
     tool_pin = models.CharField(max_length=64, blank=True)
-    session = models.ForeignKey(Session, on_delete=models.PROTECT, null=True, related_name="+")
+    session = models.ForeignKey(
+        Session, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     run_id = models.UUIDField(null=True)
     step_id = models.UUIDField(null=True)
     idem_key = models.CharField(max_length=120)
@@ -100,8 +107,12 @@ class Action(models.Model):
         ]
         indexes = [
             models.Index(fields=["agent", "-at", "-id"], name="action_by_agent"),
-            models.Index(fields=["run_id", "at"], name="action_by_run"),
-            models.Index(fields=["step_id", "at"], name="action_by_step"),
+            models.Index(
+                fields=["run_id", "at"], condition=Q(run_id__isnull=False), name="action_by_run"
+            ),
+            models.Index(
+                fields=["step_id", "at"], condition=Q(step_id__isnull=False), name="action_by_step"
+            ),
             models.Index(fields=["-at", "-id"], name="action_newest"),
             models.Index(
                 fields=["agent", "intent_digest"],

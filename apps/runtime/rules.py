@@ -31,7 +31,7 @@ class CallContext:
 @dataclass(frozen=True)
 class Outcome:
     """What became of an attempt. `status` is done, allowed, denied, waiting, retry, failed or
-    in_doubt; `retry_after` is in seconds."""
+    in_doubt; `retry_after` is in seconds; `action` is the row itself, as it was just written."""
 
     action_id: uuid.UUID
     verdict: str
@@ -42,6 +42,7 @@ class Outcome:
     retry_after: float | None = None
     approval_id: uuid.UUID | None = None
     reasons: tuple[Mapping[str, Any], ...] = ()
+    action: Any = field(default=None, compare=False, repr=False)
 
 
 class Work(Protocol):

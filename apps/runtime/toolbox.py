@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from apps.registry.rules import ToolSpec
+from apps.registry.rules import ToolSpec, pin_of
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class Connector(Protocol):
 
 
 SHELF: dict[str, Connector] = {}
+PINS: dict[str, str] = {}
 
 
 def register(connector: Connector) -> None:
@@ -104,3 +105,4 @@ def register(connector: Connector) -> None:
         if holder is not None and type(holder) is not type(connector):
             raise ValueError(f"The tool {spec.name} is offered by {holder.name} already.")
         SHELF[spec.name] = connector
+        PINS[spec.name] = pin_of(spec)

@@ -19,7 +19,7 @@ from apps.access.matrix import as_markdown
 from apps.access.models import User
 from apps.common.tracked import Tracked
 
-OPEN_TO_ALL = {"access:sign-in"}
+OPEN_TO_ALL = {"access:sign-in", "council:healthz"}
 OPEN_TO_SIGNED_IN = {
     "access:sign-out",
     "access:preferences",

@@ -17,7 +17,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
 from apps.ledger.models import LedgerEvent
 from apps.registry.models import Agent, AgentCredential, Tool
-from apps.registry.queries import authenticate, live_grant, standing
+from apps.registry.queries import authenticate, live_grants, standing
 from apps.registry.rules import ToolSpec, pin_of
 from apps.registry.services import (
     activate_agent,
@@ -155,12 +155,12 @@ def test_registering_twice_under_one_name_is_refused(
 
 
 def test_a_permission_ends_is_taken_and_is_given_once(agent: Agent, tool: Tool) -> None:
-    live = live_grant(agent, tool.name)
+    live = live_grants().filter(agent=agent, tool=tool).first()
     assert live is not None
     with pytest.raises(Refused):
         grant(actor=None, agent=agent, tool=tool, expires_at=soon(), reason="Twice")
     revoke_grant(actor=None, grant=live, reason="Over")
-    assert live_grant(agent, tool.name) is None
+    assert not live_grants().filter(agent=agent, tool=tool).exists()
 
 
 @pytest.mark.parametrize(

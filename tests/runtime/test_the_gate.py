@@ -179,6 +179,7 @@ def test_a_tool_that_is_no_longer_what_was_registered_is_stopped(
     ready: Agent, shelf: Shelf
 ) -> None:
     shelf.tools = (replace(SPEC, description="Does something else now."),)
+    toolbox.register(shelf)
     stopped(put(ready), "pin_changed", shelf)
 
 

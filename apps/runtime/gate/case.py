@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from django.db.models import F
+from django.db import connection
 
 from apps.approvals.models import Checkpoint
 from apps.common.canonical import digest
-from apps.common.clock import now
 from apps.policies import services as policies
 from apps.policies.rules import Judgement, JudgementRequest
+from apps.registry import directory
 from apps.registry import queries as registry
-from apps.registry.models import Agent, AgentCredential, Tool
-from apps.registry.rules import pin_of
+from apps.registry.models import Agent, Tool
 from apps.runtime import connectors, limits, sampling, schemas
+from apps.runtime.gate.reading import Reading, read, session_name
 from apps.runtime.models import Session
 from apps.runtime.rules import CallContext, Stopped, binding, intent
 from apps.runtime.toolbox import Connector, Preview, Rejected, Unavailable
@@ -34,6 +35,7 @@ class Case:
     arguments: dict[str, Any]
     call: CallContext
     approvals: tuple[str, ...] = ()
+    reading: Reading | None = None
     agent: Agent | None = None
     tool: Tool | None = None
     connector: Connector | None = None
@@ -43,6 +45,7 @@ class Case:
     preview: Preview | None = None
     judgement: Judgement | None = None
     request: JudgementRequest | None = None
+    scopes: tuple[str, ...] = ()
     sampled_out: bool = False
 
     @property
@@ -54,9 +57,18 @@ class Case:
         slug = self.agent.slug if self.agent else ""
         return intent(slug, self.call.on_behalf_of, self.tool_name, self.arguments)
 
-    @property
+    @cached_property
     def intent_digest(self) -> str:
         return digest(self.wish)
+
+    @property
+    def read(self) -> Reading:
+        """What the database said at the gate's door."""
+        if self.reading is None:
+            self.reading = read(
+                agent_id=self.agent_id, tool=self.tool_name, call=self.call,
+            )  # fmt: skip
+        return self.reading
 
     @property
     def action_digest(self) -> str:
@@ -94,7 +106,8 @@ def examine(case: Case) -> None:
     permitted(case)
     unchanged(case)
     schemas.check_input(case.tool, case.arguments)
-    limits.check(case.agent, case.tool)
+    if case.read.limited:
+        limits.check(case.agent, case.tool)
     learn_facts(case)
     case.session = session_of(case)
     judge(case)
@@ -102,31 +115,24 @@ def examine(case: Case) -> None:
 
 
 def in_standing(case: Case) -> None:
-    standing = registry.standing(case.agent_id, case.call.credential_id)
+    standing = registry.standing(case.agent_id, case.call.credential_id, case.read.registry)
     case.agent = standing.agent
     if not standing.ok or case.agent is None:
         raise Stopped(standing.code or "not_in_standing", standing.sentence)
+    case.scopes = standing.scopes
 
 
 def permitted(case: Case) -> None:
-    case.tool = Tool.objects.filter(name=case.tool_name).first()
+    known = directory.at(case.read.registry.stamp)
+    case.tool = known.tool(case.tool_name)
     if case.tool is None:
         raise Stopped("unknown_tool", f"There is no tool named {case.tool_name}.")
     if case.tool.status != "active":
         raise Stopped("tool_suspended", f"{case.tool_name} is suspended.")
-    if not within_scopes(case):
+    if case.scopes and case.tool_name not in case.scopes:
         raise Stopped("out_of_scope", f"This credential may not be used for {case.tool_name}.")
-    if case.agent is None or registry.live_grant(case.agent, case.tool_name) is None:
+    if not known.permitted(case.agent_id, case.tool_name, case.read.registry.moment):
         raise Stopped("no_grant", f"{case.agent_label} has no permission for {case.tool_name}.")
-
-
-def within_scopes(case: Case) -> bool:
-    if case.call.credential_id is None:
-        return True
-    scopes = AgentCredential.objects.values_list("scopes", flat=True).get(
-        pk=case.call.credential_id
-    )
-    return not scopes or case.tool_name in scopes
 
 
 def unchanged(case: Case) -> None:
@@ -134,8 +140,7 @@ def unchanged(case: Case) -> None:
     if case.tool is None or case.tool.executor != "connector":
         return
     case.connector = connectors.connector_for(case.tool_name)
-    spec = next(spec for spec in case.connector.tools if spec.name == case.tool_name)
-    if pin_of(spec) != case.tool.pin:
+    if connectors.pin(case.tool_name) != case.tool.pin:
         raise Stopped(
             "pin_changed", f"{case.tool_name} is no longer what was registered; review it first."
         )
@@ -147,7 +152,8 @@ def learn_facts(case: Case) -> None:
     if case.connector is None:
         if case.tool is not None:
             case.source = "reference lists"
-            case.facts = dict(registry.reference_facts(case.tool, case.arguments))
+            known = directory.at(case.read.registry.stamp)
+            case.facts = dict(registry.reference_facts(case.tool, case.arguments, known))
         return
     case.source = case.connector.source(case.tool_name)
     try:
@@ -161,24 +167,30 @@ def learn_facts(case: Case) -> None:
 def session_of(case: Case) -> Session | None:
     """The agent's task: outside agents name theirs, a run is one by itself. It is the agent's own:
     another agent that sends the same name gets another session."""
-    name = case.call.session or (f"run {case.call.run_id}" if case.call.run_id else "")
+    name = session_name(case.call)
     if not name:
         return None
-    found = Session.objects.filter(agent_id=case.agent_id, external_id=name).first()
+    found = case.read.session
     if found is None:
         found, _ = Session.objects.get_or_create(
             agent_id=case.agent_id,
             external_id=name,
-            defaults={"credential_id": case.call.credential_id, "opened_at": now()},
+            defaults={"credential_id": case.call.credential_id, "opened_at": case.read.moment},
         )
-    if found.credential_id != case.call.credential_id:
+    known = directory.at(case.read.registry.stamp)
+    if not known.succeeds(case.call.credential_id, found.credential_id):
         raise Stopped("not_your_session", "This session belongs to another credential.")
     return found
 
 
 def count_action(case: Case) -> None:
     if case.session is not None:
-        Session.objects.filter(pk=case.session.pk).update(actions=F("actions") + 1)
+        table = Session._meta.db_table
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE {table} SET actions = actions + 1 WHERE id = %s",  # noqa: S608
+                [Session._meta.pk.get_db_prep_value(case.session.pk, connection)],
+            )
 
 
 def judge(case: Case) -> None:
@@ -190,7 +202,7 @@ def judge(case: Case) -> None:
         tool=case.tool_name,
         context=context_of(case, case.agent),
     )
-    case.judgement = policies.judge(case.request)
+    case.judgement = policies.judge(case.request, stamp=case.read.stamp)
     if case.judgement.effect == "review":
         sample(case)
 
@@ -213,7 +225,7 @@ def context_of(case: Case, agent: Agent) -> dict[str, Any]:
             "environment": agent.environment,
         },
         "approvals": list(case.approvals),
-        "now": now(),
+        "now": case.read.moment,
     }
     if case.call.on_behalf_of:
         context["on_behalf_of"] = case.call.on_behalf_of

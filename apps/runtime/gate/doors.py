@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
-
 from apps.approvals import queries as asked
 from apps.approvals import services as approvals
 from apps.approvals.models import ApprovalRequest
 from apps.common.clock import now
 from apps.common.errors import Conflict
+from apps.common.writing import writing
 from apps.ledger.services import record
 from apps.runtime.connectors import connector_for
 from apps.runtime.gate import effects
@@ -68,9 +67,9 @@ def examined(case: Case) -> Stopped | None:
 
 def earlier_answer(case: Case, work: Work | None) -> Outcome | None:
     """What an earlier attempt with the same key, or the same open wish, was told."""
-    action = earlier_action(case)
-    if action is None:
+    if case.read.earlier is None:
         return None
+    action = Action.objects.get(pk=case.read.earlier)
     if case.call.step_id is None and action.arguments != case.arguments:
         raise Conflict("This idempotency key was used for another call.", "key_reused")
     if action.status == ActionStatus.EXECUTING:
@@ -85,23 +84,14 @@ def earlier_answer(case: Case, work: Work | None) -> Outcome | None:
         return None if case.call.step_id else outcome_of(action)
     outcome = outcome_of(action)
     if work:
-        with transaction.atomic():
+        with writing():
             work.check()
             work.settle(outcome)
     return outcome
 
 
-def earlier_action(case: Case) -> Action | None:
-    call = case.call
-    if call.step_id is not None:
-        return Action.objects.filter(step_id=call.step_id).order_by("-at", "-pk").first()
-    return Action.objects.filter(
-        agent_id=case.agent_id, idem_key=call.idem_key, step_id__isnull=True
-    ).first()
-
-
 def refuse(case: Case, stop: Stopped | None, work: Work | None) -> Outcome:
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         action = write(case, verdict="deny", status=ActionStatus.DENIED, stop=stop)
@@ -123,7 +113,7 @@ def wait(
     changed: list[str] | None = None,
 ) -> Outcome:
     """Nothing waits in a worker for a person: the question is a row, and the step is parked."""
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         action = write(case, verdict="review", status=ActionStatus.WAITING)
@@ -143,7 +133,7 @@ def wait(
 def let_through(case: Case, work: Work | None) -> Outcome:
     """The record is committed first; a worker that dies now leaves a trace to be resolved."""
     own = case.connector is None
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         status = ActionStatus.ALLOWED if own else ActionStatus.EXECUTING
@@ -190,7 +180,7 @@ def repeat(action: Action, work: Work | None) -> Outcome:
     """A duplicate message: the same answer, settled only if there is something to settle."""
     outcome = outcome_of(action)
     if work and action.status not in (ActionStatus.WAITING, ActionStatus.EXECUTING):
-        with transaction.atomic():
+        with writing():
             work.check()
             work.settle(outcome)
     return outcome
@@ -228,7 +218,7 @@ def close(action: Action, request: ApprovalRequest, work: Work | None) -> Outcom
     rejected = request.status in ("rejected", "returned")
     status = ActionStatus.REJECTED if rejected else ActionStatus.EXPIRED
     code = {"expired": "timeout"}.get(request.status, request.status)
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         move(action, to=status, code=code, error=request.outcome_note, settled_at=now())
@@ -248,7 +238,7 @@ def withdraw(
     """Approved, but refused by today's rules or standing: the approval is not used."""
     reasons = case.judgement.reasons if case.judgement else []
     sentence = stop.sentence if stop else next((r.sentence for r in reasons), "Refused.")
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         code = stop.code if stop else "denied"
@@ -266,7 +256,7 @@ def withdraw(
 
 def ask_again(action: Action, request: ApprovalRequest, case: Case, work: Work | None) -> Outcome:
     changed = what_changed(request, case)
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         reason = "What was approved is no longer what would be done: " + " ".join(changed)
@@ -304,7 +294,7 @@ def dispatch(action: Action, request: ApprovalRequest, case: Case, work: Work | 
     """Single use: one dispatch per approval, and the record is committed before the effect."""
     own = case.connector is None
     try:
-        with transaction.atomic():
+        with writing():
             if work:
                 work.check()
             if not approvals.dispatch(request_id=request.pk, action_digest=request.action_digest):
@@ -336,7 +326,7 @@ def undo(*, action_id: uuid.UUID, reason: str, work: Work | None = None) -> Outc
 
     Raises Moved when somebody changed it since, and when the tool has no way back."""
     action = Action.objects.select_related("tool").get(pk=action_id)
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         effect = Effect.objects.select_for_update().filter(pk=action.idem_key).first()
@@ -365,7 +355,7 @@ def look_up(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
     found = connector_for(action.tool_name).lookup(action.idem_key)
     if found is None:
         return outcome_of(action)
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         effects.close_effect(effects.call_of(action, {}), EffectStatus.DONE, found)
@@ -375,7 +365,7 @@ def look_up(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
 def resolve(*, action_id: uuid.UUID, happened: bool, reason: str) -> Outcome:
     """A person says what became of an action in doubt. Not happened: the key is free again."""
     action = Action.objects.get(pk=action_id)
-    with transaction.atomic():
+    with writing():
         effect = Effect.objects.select_for_update().filter(pk=action.idem_key)
         if happened:
             move(action, to=ActionStatus.DONE, settled_at=now(), error="")

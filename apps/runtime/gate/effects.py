@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 
 from apps.common.canonical import plain
 from apps.common.clock import now
+from apps.common.rows import insert
+from apps.common.writing import writing
 from apps.ledger.services import record
 from apps.runtime import limits, schemas
 from apps.runtime.connectors import connector_for
@@ -57,13 +59,16 @@ def call_of(action: Action, facts: dict[str, Any]) -> Call:
 def in_our_database(connector: Connector, call: Call, action: Action, work: Work | None) -> Outcome:
     """Effect, record and the step's end in one transaction that first locks the step at its
     fence: a worker that lost its lease cannot commit an effect it no longer owns."""
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
-        if earlier := Effect.objects.filter(pk=call.idem_key, status=EffectStatus.DONE).first():
+        earlier = Effect.objects.filter(pk=call.idem_key).first()
+        if earlier is not None and earlier.status == EffectStatus.DONE:
             return finish(action, work, effected_of(earlier))
         effected = connector.perform(call)
         check_output(action, effected)
+        if earlier is not None:
+            earlier.delete()
         write_effect(call, action, EffectStatus.DONE, effected)
         return finish(action, work, effected)
 
@@ -77,7 +82,7 @@ def outside(connector: Connector, call: Call, action: Action, work: Work | None)
     if problem := output_problem(action, effected):
         # It acted, but nobody can tell how: trying again might act twice, so a person looks.
         return doubt(action, work, problem)
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         close_effect(call, EffectStatus.DONE, effected)
@@ -96,7 +101,7 @@ def claim_effect(
     connector: Connector, call: Call, action: Action, work: Work | None
 ) -> Effected | Outcome | None:
     """None: go ahead. Effected: it was done already. Outcome: nobody knows, so a person must."""
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         earlier = Effect.objects.select_for_update().filter(pk=call.idem_key).first()
@@ -123,19 +128,18 @@ def output_problem(action: Action, effected: Effected) -> str:
 
 def write_effect(call: Call, action: Action, status: str, effected: Effected | None) -> None:
     moment = now()
-    Effect.objects.update_or_create(
-        pk=call.idem_key,
-        defaults={
-            "action": action,
-            "tool_name": call.tool,
-            "status": status,
-            "result": plain(effected.result) if effected else None,
-            "before": plain(effected.before) if effected else None,
-            "after": plain(effected.after) if effected else None,
-            "begun_at": moment,
-            "ended_at": moment if effected else None,
-        },
+    effect = Effect(
+        idem_key=call.idem_key,
+        action=action,
+        tool_name=call.tool,
+        status=status,
+        result=plain(effected.result) if effected else None,
+        before=plain(effected.before) if effected else None,
+        after=plain(effected.after) if effected else None,
+        begun_at=moment,
+        ended_at=moment if effected else None,
     )
+    insert(effect)
 
 
 def close_effect(call: Call, status: str, effected: Effected | None) -> None:
@@ -155,7 +159,8 @@ def effected_of(effect: Effect) -> Effected:
 def finish(action: Action, work: Work | None, effected: Effected) -> Outcome:
     """In the caller's transaction: the outcome's record, the session's taint, the step's end."""
     result = secret_free(plain(effected.result))
-    move(action, to=ActionStatus.DONE, result=result, settled_at=now(), error="", code="")
+    moment = now()
+    move(action, to=ActionStatus.DONE, result=result, settled_at=moment, error="", code="")
     mark_untrusted(action, result)
     record(
         type="action.done",
@@ -164,6 +169,7 @@ def finish(action: Action, work: Work | None, effected: Effected) -> Outcome:
         after=effected.after,
         run_id=action.run_id,
         policy_versions=action.policy_versions,
+        at=moment,
     )
     limits.succeeded(action.tool_name)
     outcome = outcome_of(action)
@@ -185,7 +191,7 @@ def fail(
     action: Action, work: Work | None, code: str, sentence: str, retry_after: float | None = None
 ) -> Outcome:
     """Records a failure; with `retry_after` the step is told to try again."""
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         move(action, to=ActionStatus.FAILED, code=code, error=sentence, settled_at=now())
@@ -205,7 +211,7 @@ def fail(
 
 def doubt(action: Action, work: Work | None, sentence: str) -> Outcome:
     """The tool may or may not have acted as it should, and cannot tell: never try again."""
-    with transaction.atomic():
+    with writing():
         if work:
             work.check()
         move(action, to=ActionStatus.IN_DOUBT, code="in_doubt", error=sentence)
@@ -236,7 +242,7 @@ def clear_up(action: Action) -> None:
         if intended and not transactional
         else "The worker died before the effect; nothing was done."
     )
-    with transaction.atomic():
+    with writing():
         move(action, to=ActionStatus.FAILED, code="worker_lost", error=sentence, settled_at=now())
         record(
             type="action.failed",

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from apps.approvals import services as approvals
 from apps.approvals.models import ApprovalRequest
 from apps.common.canonical import plain
-from apps.common.clock import now
+from apps.common.rows import insert
 from apps.ledger.services import record
 from apps.policies import services as policies
 from apps.registry.models import Agent
@@ -27,7 +27,7 @@ def write(case: Case, *, verdict: str, status: str, stop: Stopped | None = None)
     """The Action row and its ledger event. Must run inside the caller's transaction."""
     judgement = case.judgement
     count_action(case)
-    moment = now()
+    moment = case.read.moment
     action = Action(
         at=moment,
         agent=case.agent,
@@ -64,8 +64,8 @@ def write(case: Case, *, verdict: str, status: str, stop: Stopped | None = None)
     if verdict == "deny":
         action.settled_at = moment
     if judgement and case.request:
-        action.judged_id = policies.keep(case.request, judgement).pk
-    action.save(force_insert=True)
+        action.judged_id = policies.keep(case.request, judgement, at=moment).pk
+    insert(action)
     return action
 
 
@@ -86,6 +86,7 @@ def tell(case: Case, action: Action, kind: str) -> None:
         data_used=action.used,
         policy_versions=action.policy_versions,
         run_id=action.run_id,
+        at=action.at,
     )
 
 
@@ -210,6 +211,7 @@ def outcome_of(action: Action, **changes: Any) -> Outcome:
         "code": action.code,
         "approval_id": action.approval_id,
         "reasons": tuple(action.reasons),
+        "action": action,
     }
     return Outcome(**{**fields, **changes})
 

@@ -1,0 +1,106 @@
+"""One question to the database at the gate's door: the moment, what moved, and what is known of
+this very call. Hand-written, because it is asked for every action of every agent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import connection
+
+from apps.common import clock
+from apps.policies.models import PolicyStamp
+from apps.registry import directory
+from apps.registry.models import Agent, RegistryStamp
+from apps.runtime.models import Action, Circuit, Rate, Session
+from apps.runtime.rules import CallContext
+
+
+@dataclass(frozen=True)
+class Reading:
+    """`earlier` is the newest action of the same step or key; `limited` says that a rate or a
+    circuit may concern the call and has to be looked at."""
+
+    registry: directory.Reading
+    policies: int
+    limited: bool
+    earlier: uuid.UUID | None
+    session: Session | None
+
+    @property
+    def moment(self) -> dt.datetime:
+        return self.registry.moment
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        return self.policies, self.registry.stamp
+
+
+BY_STEP = "step_id = %s ORDER BY at DESC, id DESC LIMIT 1"
+BY_KEY = "agent_id = %s AND idem_key = %s AND step_id IS NULL"
+
+
+@cache
+def statement(vendor: str, *, by_step: bool) -> str:
+    tables = {
+        model.__name__: model._meta.db_table
+        for model in (PolicyStamp, RegistryStamp, Circuit, Rate, Agent, Action, Session)
+    }
+    text = """
+        SELECT {clock},
+          (SELECT number FROM {PolicyStamp} WHERE id = 1),
+          (SELECT number FROM {RegistryStamp} WHERE id = 1),
+          EXISTS (SELECT 1 FROM {Circuit} WHERE tool_name = %s)
+            OR EXISTS (
+              SELECT 1 FROM {Rate} rate JOIN {Agent} agent ON agent.id = %s
+              WHERE rate.scope IN
+                (%s, 'agent:' || agent.slug, 'agent:' || agent.slug || ':' || %s)),
+          (SELECT id FROM {Action} WHERE {same}),
+          s.id, s.credential_id, s.identified, s.untrusted_read, s.actions
+        FROM (SELECT 1) AS one
+        LEFT JOIN {Session} s ON s.agent_id = %s AND s.external_id = %s
+    """
+    same = BY_STEP if by_step else BY_KEY
+    return " ".join(text.format(clock=clock.sql(), same=same, **tables).split())
+
+
+def session_name(call: CallContext) -> str:
+    """Outside agents name their task; a run is one by itself."""
+    return call.session or (f"run {call.run_id}" if call.run_id else "")
+
+
+def read(*, agent_id: int, tool: str, call: CallContext) -> Reading:
+    """What the gate has to know before it judges."""
+    by_step = call.step_id is not None
+    same: list[Any] = [agent_id, call.idem_key]
+    if by_step:
+        same = [Action._meta.get_field("step_id").get_db_prep_value(call.step_id, connection)]
+    values = [tool, agent_id, f"tool:{tool}", tool, *same, agent_id, session_name(call)]
+    with connection.cursor() as cursor:
+        cursor.execute(statement(connection.vendor, by_step=by_step), values)
+        moment, policies, registry, limited, earlier, *session = cursor.fetchone()
+    return Reading(
+        registry=directory.Reading(registry or 0, clock.parsed(moment)),
+        policies=policies or 0,
+        limited=bool(limited),
+        earlier=uuid.UUID(str(earlier)) if earlier else None,
+        session=session_of(agent_id, call, session),
+    )
+
+
+def session_of(agent_id: int, call: CallContext, values: list[Any]) -> Session | None:
+    pk, credential_id, identified, untrusted_read, actions = values
+    if pk is None:
+        return None
+    return Session(
+        id=uuid.UUID(str(pk)),
+        agent_id=agent_id,
+        external_id=session_name(call),
+        credential_id=credential_id,
+        identified=bool(identified),
+        untrusted_read=bool(untrusted_read),
+        actions=actions,
+    )
