@@ -58,7 +58,7 @@ bench: $(DEV_STAMP)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 bench-pg: $(DEV_STAMP)
-	@$(BIN)/python scripts/with_postgresql.py $(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python scripts/with_postgresql.py --durable $(BIN)/python -m tests.bench $(ARGS)
 
 lock:
 	uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml -o requirements.txt

@@ -34,6 +34,7 @@ def at_rest(*, full: bool) -> list[Row]:
         }
         rows = [first_start(environment, port, place)]
         rows += second_start(environment, port, place, seconds=20 if full else 10)
+        rows += idle({**environment, "COUNCIL_DEMO": "0"}, port, seconds=20 if full else 10)
     return rows
 
 
@@ -98,19 +99,29 @@ def second_start(environment: dict[str, str], port: int, place: Path, *, seconds
     verdict = first_verdict(place)
     back = killed_child(process, port)
     pids = family(process.pid)
-    idle, memory = cost(pids, seconds)
+    busy, memory = cost(pids, seconds)
     stop(process)
     left = [pid for pid in pids if alive(pid)]
     return [
         shown("4 second start: page", page, 3),
-        shown("4 second start: first action of an agent", task, 25),
+        shown("4 second start: first action of an agent", task, 5),
         shown("4 invoice dropped: first verdict", verdict, 2),
         shown("4 web process killed with -9: page again", back, 3),
         Row("4 orphans after the stop", len(left), 1, "0", not left, unit=""),
-        Row("4 CPU with the demonstration's stream, share of a core", idle, 1, "< 0.03",
-            idle < 0.03, unit=""),
+        Row("4 CPU with the demonstration's stream, share of a core", busy, 1, "shown",
+            True, unit=""),
         Row("4 memory of everything", memory, 600, "< 600 MB", memory < 600, unit="MB"),
     ]  # fmt: skip
+
+
+def idle(environment: dict[str, str], port: int, *, seconds: int) -> list[Row]:
+    """The same with no work coming in."""
+    process = serve(environment)
+    waited(lambda: page_up(port))
+    time.sleep(8)
+    used, _memory = cost(family(process.pid), seconds)
+    stop(process)
+    return [Row("4 CPU at rest, share of a core", used, 1, "< 0.03", used < 0.03, unit="")]
 
 
 def first_verdict(place: Path) -> float:
@@ -118,13 +129,15 @@ def first_verdict(place: Path) -> float:
     from apps.pilots.invoices.generator import invoice
     from tests.pilots.test_invoices import a_wanted
 
-    question = "select count(*) from runtime_action"
-    before = asked(place, question)
+    question = (
+        "select count(*) from runtime_action act join orchestration_run run on run.id = act.run_id"
+        " where run.subject like '%bench.xml%'"
+    )
     target = place / "invoices" / "in" / "bench.xml"
     target.write_bytes(invoice(a_wanted(number=f"B{time.time_ns()}")))
     old = time.time() - 1
     os.utime(target, (old, old))
-    return waited(lambda: asked(place, question) > before)
+    return waited(lambda: asked(place, question) > 0)
 
 
 def killed_child(process: subprocess.Popen[bytes], port: int) -> float:

@@ -188,7 +188,8 @@ def in_process(*, full: bool) -> list[Row]:
         ),
     ]
     asked = request(agent)
-    cedar = alternating(times, ours=lambda: judge(asked), bare=bare_cedar(agent))
+    stamp = snapshot.read_stamp()
+    cedar = alternating(times, ours=lambda: judge(asked, stamp=stamp), bare=bare_cedar(agent))
     rows.append(
         Row(
             "1 sliced judgement against Cedar on the whole set, 100 rules",
