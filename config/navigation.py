@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.urls import reverse
 
 from apps.access.queries import holds
 from apps.approvals.queries import waiting_count
+from apps.council.queries import owed
 from apps.pilots.catalogue import pilots
 
 
@@ -29,7 +31,14 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("Inbox", "approvals:inbox", "i"),
         ),
     ),
-    ("Govern", (Place("Policies", "policies:policies", "p", "policies.view"),)),
+    (
+        "Govern",
+        (
+            Place("Policies", "policies:policies", "p", "policies.view"),
+            Place("Decisions", "council:decisions", "d", "council.view"),
+            Place("Council", "council:council", "", "council.view"),
+        ),
+    ),
     (
         "Operate",
         (
@@ -40,6 +49,12 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
     ("Assure", (Place("Audit log", "audit:events", "l", "audit.view"),)),
     ("Settings", (Place("People", "access:people", "", "people.manage"),)),
 )
+
+
+COUNTS: dict[str, Callable[[Any], int]] = {
+    "approvals:inbox": waiting_count,
+    "council:decisions": lambda user: owed(user).count(),
+}
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -68,5 +83,5 @@ def group(request: HttpRequest, label: str, places: tuple[Place, ...]) -> dict[s
 def entry(request: HttpRequest, place: Place) -> dict[str, Any]:
     url = reverse(place.url_name)
     inside = request.path == url or (url != "/" and request.path.startswith(url))
-    count = waiting_count(request.user) if place.url_name == "approvals:inbox" else None
+    count = COUNTS[place.url_name](request.user) if place.url_name in COUNTS else None
     return {"label": place.label, "url": url, "key": place.key, "count": count, "current": inside}

@@ -246,6 +246,21 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5.0,
         "options": {"queue": "control", "expires": 20},
     },
+    "council-sweep": {
+        "task": "apps.council.tasks.sweep",
+        "schedule": 3.0,
+        "options": {"queue": "control", "expires": 10},
+    },
+    "council-certifications": {
+        "task": "apps.council.tasks.sweep_certifications",
+        "schedule": 300.0,
+        "options": {"queue": "control", "expires": 120},
+    },
+    "policies-sweep": {
+        "task": "apps.policies.tasks.sweep",
+        "schedule": 2.0,
+        "options": {"queue": "control", "expires": 10},
+    },
     "runtime-sweep": {
         "task": "apps.runtime.tasks.sweep",
         "schedule": 2.0,
@@ -262,7 +277,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 COUNCIL = {
     "LEASE_SECONDS": int(os.environ.get("COUNCIL_LEASE_SECONDS", "30")),
     "CLAIM_MINUTES": 15,
-    "SESSION_FACT_LIMIT": 200,
+    # Periods of the council are in days; a demonstration's day is a minute.
+    "DAY_SECONDS": int(os.environ.get("COUNCIL_DAY_SECONDS", "60" if DEMO else "86400")),
+    # What one decision is taken to cost a person, where a backtest tells hours of review.
+    "REVIEW_MINUTES": int(os.environ.get("COUNCIL_REVIEW_MINUTES", "5")),
 }
 
 LOGGING = {

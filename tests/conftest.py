@@ -18,9 +18,11 @@ from apps.approvals.models import Checkpoint, Queue
 from apps.approvals.services import create_checkpoint, create_queue, entrust
 from apps.common.acting import acting
 from apps.common.clock import now
+from apps.council.models import Seat
 from apps.orchestration import definitions
-from apps.policies import snapshot
-from apps.policies.services import activate, create_policy, save_draft
+from apps.policies import shadow, snapshot
+from apps.policies.adoption import enforce
+from apps.policies.services import create_policy, save_draft
 from apps.registry import directory
 from apps.registry.models import Agent, Tool
 from apps.registry.rules import ToolSpec
@@ -34,6 +36,7 @@ def fresh_process() -> Iterator[None]:
     """What a process holds must not outlive the database that it was read from."""
     snapshot.forget()
     directory.forget()
+    shadow.forget()
     shelf, known = dict(toolbox.SHELF), dict(definitions.DEFINITIONS)
     yield
     toolbox.SHELF.clear()
@@ -130,6 +133,24 @@ def agent(owner: User, administrator: User, department: Department, tool: Tool) 
 
 
 @pytest.fixture
+def security(department: Department) -> User:
+    return person(department, "security", "council_member")
+
+
+@pytest.fixture
+def council(chair: User, member: User, security: User, department: Department) -> dict[str, User]:
+    """Five seats in five departments; `member` sits for compliance."""
+    people = {"chair": chair, "compliance": member, "security": security}
+    for function in ("legal", "risk"):
+        people[function] = person(department, function, "council_member")
+    for function, user in people.items():
+        user.department = create_department(slug=function, name=function.capitalize())
+        user.save()
+        Seat(user=user, function=function, starts_at=now()).save()
+    return people
+
+
+@pytest.fixture
 def queue(approver: User, second_approver: User, owner: User) -> Queue:
     made = create_queue(actor=None, slug="shelf", name="Shelf")
     for user in (approver, second_approver, owner):
@@ -153,7 +174,7 @@ def policy() -> Callable[..., Any]:
                 actor=None, slug=slug or f"policy-{next(numbers)}", title="Policy", purpose=""
             )
             draft = save_draft(actor=None, policy=made, text=text)
-            return activate(actor=None, version=draft, reason="Cast")
+            return enforce(version=draft, reason="Cast")
 
     return put
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SEATS = {
+    "chair": "chair",
+    "member": "risk",
+    "security": "security",
+    "compliance": "compliance",
+    "people": "people",
+}
 PASSWORD = "council-demo"  # noqa: S105 - shown on the demo's sign-in page
 
 
@@ -19,7 +26,14 @@ class DemoPerson:
 def people() -> tuple[DemoPerson, ...]:
     return (
         DemoPerson("chair", "Ines Duarte", "legal", ("council_chair",), "chairs the council"),
-        DemoPerson("member", "Tomas Berg", "risk", ("council_member",), "writes policies"),
+        DemoPerson("member", "Tomas Berg", "risk", ("council_member",), "writes policies, votes"),
+        DemoPerson(
+            "security", "Leon Fischer", "it", ("council_member",), "votes; guards what is loosened"
+        ),
+        DemoPerson(
+            "compliance", "Priya Raman", "compliance", ("council_member",), "votes; a guardian, too"
+        ),
+        DemoPerson("people", "Hana Sato", "people", ("council_member",), "votes"),
         DemoPerson(
             "amara", "Amara Osei", "finance", ("approver",), "approves payments and vendors"
         ),
@@ -42,4 +56,6 @@ DEPARTMENTS = {
     "procurement": "Procurement",
     "audit": "Internal audit",
     "it": "Information technology",
+    "compliance": "Compliance",
+    "people": "People",
 }

@@ -14,14 +14,19 @@ ROLES: dict[str, str] = {
 PERMISSIONS: dict[str, str] = {
     "agents.view": "See agents, tools and permissions",
     "agents.register": "Register and change agents",
-    "agents.activate": "Approve, activate and retire agents",
+    "agents.activate": "Put an agent to work (the council's motion alone does)",
+    "agents.retire": "Retire agents",
     "agents.suspend": "Suspend and resume agents",
     "credentials.issue": "Issue, rotate and revoke credentials",
     "tools.manage": "Register and suspend tools",
-    "grants.manage": "Give and revoke agents' permissions",
+    "grants.give": "Give an agent a permission (the council's motion alone does)",
+    "grants.revoke": "Take agents' permissions away",
     "policies.view": "Read policies",
     "policies.draft": "Write policy drafts",
-    "policies.activate": "Put a policy version in force",
+    "council.view": "Read motions, decisions and minutes",
+    "council.propose": "Put motions to the council",
+    "council.sit": "Speak and vote, with a seat",
+    "council.chair": "Call sittings and close them",
     "approvals.view": "Read every approval request",
     "approvals.decide": "Decide in the queues that one is entrusted with",
     "queues.manage": "Set up queues and checkpoints",
@@ -35,12 +40,16 @@ PERMISSIONS: dict[str, str] = {
     "api.read": "Read over the API",
 }
 
-_EVERY_ROLE = frozenset({"agents.view", "policies.view", "runs.view", "pilots.view", "api.read"})
+_EVERY_ROLE = frozenset(
+    {"agents.view", "policies.view", "runs.view", "pilots.view", "api.read", "council.view"}
+)
+_COUNCIL = frozenset(
+    {"policies.draft", "council.propose", "council.sit", "approvals.view", "audit.view"}
+)
 
 MATRIX: dict[str, frozenset[str]] = {
-    "council_chair": _EVERY_ROLE
-    | {"policies.draft", "agents.suspend", "approvals.view", "audit.view"},
-    "council_member": _EVERY_ROLE | {"policies.draft", "approvals.view", "audit.view"},
+    "council_chair": _EVERY_ROLE | _COUNCIL | {"agents.suspend", "council.chair"},
+    "council_member": _EVERY_ROLE | _COUNCIL,
     "approver": _EVERY_ROLE | {"approvals.decide"},
     "auditor": _EVERY_ROLE | {"approvals.view", "audit.view"},
     "operator": _EVERY_ROLE
@@ -52,17 +61,18 @@ MATRIX: dict[str, frozenset[str]] = {
         "runs.start",
         "runs.operate",
         "pilots.operate",
+        "council.propose",
     },
     "administrator": _EVERY_ROLE
     | {
         "agents.register",
-        "agents.activate",
+        "agents.retire",
         "agents.suspend",
         "credentials.issue",
         "tools.manage",
-        "grants.manage",
+        "grants.revoke",
         "policies.draft",
-        "policies.activate",
+        "council.propose",
         "queues.manage",
         "audit.view",
         "people.manage",
@@ -83,8 +93,10 @@ def as_markdown() -> str:
     intro = (
         "# Who may do what\n\nWritten by `python manage.py access_matrix --write` from "
         "`apps/access/matrix.py`; a test refuses any difference. Every permission is checked in "
-        "the service that does the act. Two rights are given object by object besides: to decide "
-        "in a queue (on the queue), and the owner's right over their own agent (suspend it, rotate "
-        "its credentials). Nobody holds a permission by being a superuser.\n\n"
+        "the service that does the act; a row without a yes is open to nobody, only to the system "
+        "when the council's motion takes effect. Two rights are given object by object besides: to "
+        "decide in a queue (on the queue), and the owner's right over their own agent (suspend it, "
+        "rotate its credentials). Votes in the council belong to seats, not to roles. Nobody holds "
+        "a permission by being a superuser.\n\n"
     )
     return intro + "\n".join([head, rule, *rows]) + "\n"

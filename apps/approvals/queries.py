@@ -17,10 +17,11 @@ from apps.approvals.models import (
     RequestCheckpoint,
     Vote,
 )
-from apps.approvals.rules import Cast, Fact, Need, conflict, in_unit
+from apps.approvals.rules import Cast, Fact, Need, conflict
 from apps.approvals.states import RequestStatus
 from apps.common.clock import now
 from apps.common.errors import Absent
+from apps.common.units import in_unit
 from apps.common.vocabulary import label
 from apps.registry.models import Agent, Tool
 from apps.registry.signals import InFlight

@@ -120,6 +120,26 @@ def create_checkpoint(
 
 
 @transaction.atomic
+def change_checkpoint(*, checkpoint: Checkpoint, approvers: int, reason: str) -> None:
+    """Another number of people, when the council's motion takes effect. Refused when too few
+    could ever pass it."""
+    row = Checkpoint.lock(checkpoint.pk)
+    if not satisfiable(approvers, queries.eligible_people(row.queue_id), ()):
+        raise Invalid(f"{row.queue.name} has too few people for {approvers}.", "unsatisfiable")
+    before = row.approvers
+    row.approvers = approvers
+    with acting(reason=reason):
+        row.save()
+        record(
+            type="checkpoint.changed",
+            object=row,
+            reason=reason,
+            before={"approvers": before},
+            after={"approvers": approvers},
+        )
+
+
+@transaction.atomic
 def ask(
     *,
     agent: Agent,

@@ -1,17 +1,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.clock import now
 from apps.common.errors import Absent
-from apps.policies.models import JudgedRequest, Policy, PolicyVersion
+from apps.policies.models import (
+    Backtest,
+    BacktestFlip,
+    JudgedRequest,
+    Policy,
+    PolicyVersion,
+    ShadowFlip,
+)
 from apps.policies.states import VersionStatus
 from apps.policies.text import Compiled, compile_text
 
@@ -85,6 +93,51 @@ def version(policy: Policy, number: int) -> PolicyVersion:
 
 def rules_of(version: PolicyVersion) -> list[Compiled]:
     return compile_text(version.text, policy=version.policy.slug, version=version.number)
+
+
+FLIPS = 100
+
+
+def newest_text(policy: Policy) -> str:
+    """The text to go on from: the draft, or the newest version; "" for a policy without one."""
+    newest = policy.versions.order_by("-number").first()
+    return newest.text if newest else ""
+
+
+def backtests(version: PolicyVersion) -> list[Backtest]:
+    return list(version.backtests.order_by("-created_at")[:10])
+
+
+def flips(backtest: Backtest, pair: str = "", after: str = "") -> list[BacktestFlip]:
+    """Flips, those that block first, a page at a time by key."""
+    rows = BacktestFlip.objects.filter(backtest=backtest)
+    if "→" in pair:
+        before, now_ = pair.split("→", 1)
+        rows = rows.filter(before=before, after=now_)
+    last = BacktestFlip.objects.filter(
+        backtest=backtest, pk=key_of(after) or uuid.UUID(int=0)
+    ).first()
+    if last is not None:
+        older = Q(at__lt=last.at) | Q(at=last.at, pk__lt=last.pk)
+        rows = rows.filter(Q(blocking=last.blocking) & older | Q(blocking__lt=last.blocking))
+    return list(rows.order_by("-blocking", "-at", "-pk")[: FLIPS + 1])
+
+
+def key_of(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def shadow_flips(version: PolicyVersion) -> list[ShadowFlip]:
+    return list(version.shadow.order_by("-at", "-pk")[:50])
+
+
+def checkpoint_names() -> list[str]:
+    """Every checkpoint that a rule names so far; those of the layer above are offered by it."""
+    names = {each.rule.checkpoint for version in in_force() for each in rules_of(version)}
+    return sorted(names - {""})
 
 
 def in_force() -> Iterable[PolicyVersion]:

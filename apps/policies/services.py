@@ -4,22 +4,29 @@ import datetime as dt
 import logging
 import secrets
 import uuid
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from apps.access.models import User
 from apps.access.services import permitted
 from apps.common.acting import acting, current
-from apps.common.canonical import digest
+from apps.common.canonical import digest, plain
 from apps.common.clock import now
-from apps.common.errors import Conflict, Invalid
+from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.common.rows import insert
 from apps.ledger.services import record
-from apps.policies import snapshot
-from apps.policies.models import JudgedRequest, Policy, PolicyStamp, PolicyVersion
+from apps.policies import shadow, snapshot
+from apps.policies.models import (
+    JudgedRequest,
+    Policy,
+    PolicyCase,
+    PolicyStamp,
+    PolicyVersion,
+)
 from apps.policies.rules import Judgement, JudgementRequest, decide, refused
 from apps.policies.schema import Unrepresentable, schema_of
-from apps.policies.states import EVALUATED, MOVES, VersionStatus
+from apps.policies.states import SHADOWABLE, CaseOrigin, VersionStatus
 from apps.policies.text import Problem, formatted, problems
 from apps.registry.models import Tool
 
@@ -81,9 +88,14 @@ def judged(request: JudgementRequest, stamp: snapshot.Stamp | None) -> Judgement
 
 
 def keep(
-    request: JudgementRequest, judgement: Judgement, *, at: dt.datetime | None = None
+    request: JudgementRequest,
+    judgement: Judgement,
+    *,
+    at: dt.datetime | None = None,
+    stamp: snapshot.Stamp | None = None,
 ) -> JudgedRequest:
-    """Records the exact request beside its verdict, inside the caller's transaction."""
+    """Records the exact request beside its verdict, inside the caller's transaction, and what
+    the versions in shadow would have said."""
     kept = JudgedRequest(
         at=at or now(),
         agent_slug=request.agent[:60],
@@ -100,6 +112,8 @@ def keep(
         policy_digest=judgement.policy_digest,
     )
     insert(kept)
+    for flip in shadow.flips(kept, stamp):
+        insert(flip)
     return kept
 
 
@@ -149,59 +163,97 @@ def save_draft(*, actor: User | None, policy: Policy, text: str) -> PolicyVersio
     )
     draft.text = formatted(text)
     draft.digest = digest({"text": draft.text})
-    draft.author_label = current().label
+    draft.author, draft.author_label = actor, current().label
     draft.save()
+    if draft.shadow_since:
+        bump()
     record(type="policy.drafted", object=draft, after={"digest": draft.digest})
     return draft
 
 
-@permitted("policies.activate")
-def activate(*, actor: User | None, version: PolicyVersion, reason: str) -> PolicyVersion:
-    """Puts a version in force by an administrator's hand. The council's adoption takes this
-    place with the next issue; what happens then is `adopt`."""
-    if not reason.strip():
-        raise Invalid("Say why it comes into force.", fields={"reason": ["Say why."]})
-    return adopt(version=version, reason=reason)
-
-
 @transaction.atomic
-def adopt(*, version: PolicyVersion, reason: str) -> PolicyVersion:
-    """The act itself: the version in force is superseded, this one takes its place, and every
-    process notices by the stamp. Callers decide who may."""
-    policy = Policy.lock(version.policy_id)
+def copy_version(*, version: PolicyVersion) -> PolicyVersion:
+    """The same text under a new number, for a motion that has to be rebased; proposed at once."""
+    row = Policy.lock(version.policy_id)
+    newest = row.versions.order_by("-number").first()
+    made = PolicyVersion(
+        policy=row,
+        number=newest.number + 1 if newest else 1,
+        text=version.text,
+        digest=version.digest,
+        status=VersionStatus.PROPOSED,
+        author=version.author,
+        author_label=version.author_label,
+        claim=version.claim,
+        created_at=now(),
+    )
+    made.save()
+    record(type="policy.proposed", object=made, reason="Rebased.")
+    return made
+
+
+@permitted("policies.draft")
+@transaction.atomic
+def state_claim(
+    *, actor: User | None, version: PolicyVersion, looser: bool, stricter: bool, tools: list[str]
+) -> PolicyVersion:
+    """What the author says of the change: whether anything becomes looser or stricter, and the
+    tools for which that may be so nevertheless. Checked before the motion, and shown to voters."""
     row = PolicyVersion.lock(version.pk)
-    if VersionStatus.IN_FORCE not in MOVES[row.status]:
-        words = VersionStatus(row.status).label.lower()
-        raise Conflict(f"Version {row.number} is {words} and cannot come into force.")
-    if found := check(row.text):
-        raise Unsaved(found)
-    moment = now()
-    with acting(reason=reason):
-        for former in policy.versions.filter(status__in=EVALUATED).exclude(pk=row.pk):
-            former.compare_and_set(
-                where={"status": former.status}, status=VersionStatus.SUPERSEDED, ended_at=moment
-            )
-            record(type="policy.superseded", object=former, reason=reason)
-        put = row.compare_and_set(
-            where={"status": row.status}, status=VersionStatus.IN_FORCE, activated_at=moment
-        )
-        if not put:
-            raise Conflict("Somebody else has just changed this version.")
-        bump()
-        record(type="policy.activated", object=row, reason=reason, after={"digest": row.digest})
+    claim = {"looser": looser, "stricter": stricter, "tools": sorted(tools)}
+    if not row.compare_and_set(where={"status": VersionStatus.DRAFT}, claim=claim):
+        raise Conflict("Only a draft can still be claimed for.")
+    record(type="policy.claimed", object=row, after=claim)
     return row
 
 
-@permitted("policies.activate")
+@permitted("policies.draft")
 @transaction.atomic
-def suspend_version(*, actor: User | None, version: PolicyVersion, reason: str) -> None:
-    """Switches off the permits of a version in force; its forbids stay."""
+def set_shadow(*, actor: User | None, version: PolicyVersion, on: bool) -> PolicyVersion:
+    """Lets a version that is not in force run beside what is, or stops that."""
     row = PolicyVersion.lock(version.pk)
+    where = {"status__in": SHADOWABLE, "shadow_since__isnull": on}
+    if not row.compare_and_set(where=where, shadow_since=now() if on else None):
+        raise Conflict("This version cannot run in shadow, or it does so already.")
+    bump()
+    record(type="policy.shadowed", object=row, after={"shadow": on})
+    return row
+
+
+@permitted("policies.draft")
+@transaction.atomic
+def save_case(
+    *,
+    actor: User | None,
+    policy: Policy,
+    name: str,
+    request: dict[str, Any],
+    expected: str,
+    origin: str = CaseOrigin.AUTHOR,
+) -> PolicyCase:
+    """Stores a test with the policy; the same name again replaces it. `request` is
+    {agent, roles, tool, context}; facts and arguments are checked against the tool's schemas."""
+    tool = Tool.objects.filter(name=request.get("tool", "")).first()
+    if tool is None:
+        raise Invalid("There is no such tool.", fields={"tool": ["Choose a registered tool."]})
+    if expected not in ("allow", "deny", "review"):
+        raise Invalid("A case expects allow, deny or review.")
+    row = policy.cases.filter(name=name, removed_at=None).first() or PolicyCase(
+        policy=policy, name=name
+    )
+    row.request, row.expected, row.origin = plain(request), expected, origin
+    row.save()
+    record(type="policy.case_saved", object=row, after={"expected": expected})
+    return row  # type: ignore[no-any-return]
+
+
+@permitted("policies.draft")
+@transaction.atomic
+def remove_case(*, actor: User | None, case: PolicyCase, reason: str) -> None:
+    """Takes a test away. What an incident taught stays."""
+    if case.origin == CaseOrigin.INCIDENT:
+        raise NotPermitted("A lesson from an incident stays with the policy.")
     with acting(reason=reason):
-        moved = row.compare_and_set(
-            where={"status": VersionStatus.IN_FORCE}, status=VersionStatus.SUSPENDED
-        )
-        if not moved:
-            raise Conflict("Only a version in force can be suspended.")
-        bump()
-        record(type="policy.suspended", object=row, reason=reason)
+        if not case.compare_and_set(where={"removed_at": None}, removed_at=now()):
+            raise Conflict("This case was removed already.")
+        record(type="policy.case_removed", object=case, reason=reason)

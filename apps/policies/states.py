@@ -29,3 +29,28 @@ MOVES: dict[str, tuple[str, ...]] = {
 }
 EVALUATED = (V.IN_FORCE, V.SUSPENDED)
 EDITABLE = (V.DRAFT,)
+SHADOWABLE = (V.DRAFT, V.PROPOSED, V.ADOPTED)
+
+
+class CaseOrigin(TextChoices):
+    AUTHOR = "author", "Written by hand"
+    BOUNDARY = "boundary", "Boundary of a rule"
+    INCIDENT = "incident", "Lesson from an incident"
+
+
+class BacktestStatus(TextChoices):
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    CANCELLED = "cancelled", "Cancelled"
+    FAILED = "failed", "Failed"
+
+
+BACKTEST_MOVES: dict[str, tuple[str, ...]] = {
+    BacktestStatus.QUEUED: (BacktestStatus.RUNNING, BacktestStatus.CANCELLED),
+    BacktestStatus.RUNNING: (
+        BacktestStatus.DONE,
+        BacktestStatus.CANCELLED,
+        BacktestStatus.FAILED,
+    ),
+}

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import uuid
+from typing import Any
+
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest, needs
 from apps.access.queries import holds
 from apps.common import diffing
+from apps.common.clock import now
+from apps.common.errors import Absent, Invalid
 from apps.common.middleware import told
-from apps.policies import queries, services
-from apps.policies.forms import PolicyForm, ReasonForm
-from apps.policies.models import Policy, PolicyVersion
+from apps.policies import backtests, builder, proof, queries, services
+from apps.policies.analysis.report import broken_claims
+from apps.policies.bench import specs
+from apps.policies.forms import BacktestForm, CaseForm, PolicyForm, Slots, sentence_from
+from apps.policies.models import Backtest, Policy, PolicyCase, PolicyVersion
 from apps.policies.states import EVALUATED, VersionStatus
 
 
@@ -35,7 +43,7 @@ def policy(request: PersonRequest, slug: str) -> HttpResponse:
         "rules": queries.rules_of(shown) if shown else [],
         "draft": next((v for v in versions if v.status == VersionStatus.DRAFT), None),
         "may_draft": holds(request.user, "policies.draft"),
-        "may_activate": holds(request.user, "policies.activate"),
+        "may_propose": holds(request.user, "council.propose"),
         "may_audit": holds(request.user, "audit.view"),
     }
     return render(request, "policies/policy.html", context)
@@ -92,31 +100,206 @@ def compare(request: PersonRequest, slug: str, old: int, new: int) -> HttpRespon
     return render(request, "policies/compare.html", context)
 
 
-@needs("policies.activate")
-def activate(request: PersonRequest, slug: str, number: int) -> HttpResponse:
+@needs("policies.view")
+def proof_page(request: PersonRequest, slug: str, number: int) -> HttpResponse:
+    """What a version would do, before anybody votes on it."""
     found = queries.policy(request.user, slug)
     version = queries.version(found, number)
-    form = ReasonForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        services.activate(actor=request.user, version=version, reason=form.cleaned_data["reason"])
-        return told(request, f"{version} is in force.", policy_url(found))
-    former = found.versions.filter(status__in=EVALUATED).first()
-    return confirm(request, found, version, former, form)
+    return render_proof(request, version)
 
 
-def confirm(
-    request: PersonRequest,
-    policy: Policy,
-    version: PolicyVersion,
-    former: PolicyVersion | None,
-    form: ReasonForm,
+def render_proof(
+    request: PersonRequest, version: PolicyVersion, case_form: CaseForm | None = None
 ) -> HttpResponse:
-    context = {
-        "policy": policy,
+    report = proof.analysis(version)
+    claim = proof.claim_of(version)
+    context: dict[str, Any] = {
+        "policy": version.policy,
         "version": version,
-        "former": former,
-        "lines": diffing.lines(former.text if former else "", version.text),
-        "form": form,
+        "base": proof.base_of(version),
+        "report": report,
+        "claim": claim,
+        "broken": broken_claims(claim, report["changes"]),
+        "results": proof.case_results(version),
+        "backtests": queries.backtests(version),
+        "fresh": proof.fresh_backtest(version),
+        "shadow": queries.shadow_flips(version),
+        "obstacles": proof.obstacles(version),
+        "backtest_form": BacktestForm(),
+        "case_form": case_form or CaseForm(),
+        "tools": sorted(specs()),
+        "is_draft": version.status == VersionStatus.DRAFT,
+        "may_draft": holds(request.user, "policies.draft"),
+        "may_propose": holds(request.user, "council.propose"),
     }
-    status = 422 if form.errors else 200
-    return render(request, "policies/activate.html", context, status=status)
+    status = 422 if case_form is not None and case_form.errors else 200
+    return render(request, "policies/proof.html", context, status=status)
+
+
+@needs("policies.draft")
+@require_POST
+def claim(request: PersonRequest, slug: str, number: int) -> HttpResponse:
+    version = queries.version(queries.policy(request.user, slug), number)
+    services.state_claim(
+        actor=request.user,
+        version=version,
+        looser="looser" in request.POST,
+        stricter="stricter" in request.POST,
+        tools=[name for name in request.POST.getlist("tools") if name in specs()],
+    )
+    return told(request, "The claim is recorded and checked.", proof_url(version))
+
+
+@needs("policies.draft")
+@require_POST
+def shadow(request: PersonRequest, slug: str, number: int) -> HttpResponse:
+    version = queries.version(queries.policy(request.user, slug), number)
+    on = request.POST.get("on") == "1"
+    services.set_shadow(actor=request.user, version=version, on=on)
+    words = "It runs beside what is in force." if on else "It does not run in shadow any more."
+    return told(request, words, proof_url(version))
+
+
+@needs("policies.draft")
+@require_POST
+def start_backtest(request: PersonRequest, slug: str, number: int) -> HttpResponse:
+    version = queries.version(queries.policy(request.user, slug), number)
+    form = BacktestForm(request.POST)
+    if not form.is_valid():
+        raise Invalid("Choose 1 to 3,660 days and at most 5,000,000 actions.")
+    row = backtests.start_backtest(actor=request.user, version=version, **form.cleaned_data)
+    return redirect("policies:backtest", slug, row.pk)
+
+
+@needs("policies.view")
+def backtest(request: PersonRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
+    """Progress while it runs, the report afterwards. The page asks for itself while it runs."""
+    found = queries.policy(request.user, slug)
+    row = get_object_or_404(
+        Backtest.objects.select_related("version"), pk=pk, version__policy=found
+    )
+    pair = request.GET.get("pair", "")
+    flips = queries.flips(row, pair, request.GET.get("after", ""))
+    context = {
+        "policy": found,
+        "backtest": row,
+        "running": row.status in ("queued", "running"),
+        "hours": backtests.review_hours(row.summary),
+        "flips": flips[: queries.FLIPS],
+        "older": flips[queries.FLIPS - 1].pk if len(flips) > queries.FLIPS else None,
+        "pair": pair,
+        "out_of_date": row.text_digest != row.version.digest
+        or row.base_digest != backtests.base_digest(),
+        "may_draft": holds(request.user, "policies.draft"),
+    }
+    return render(request, "policies/backtest.html", context)
+
+
+@needs("policies.draft")
+@require_POST
+def cancel_backtest(request: PersonRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
+    found = queries.policy(request.user, slug)
+    row = get_object_or_404(Backtest, pk=pk, version__policy=found)
+    backtests.cancel_backtest(actor=request.user, backtest=row)
+    return told(request, "The backtest stops.", reverse("policies:backtest", args=[slug, pk]))
+
+
+@needs("policies.draft")
+@require_POST
+def add_case(request: PersonRequest, slug: str, number: int) -> HttpResponse:
+    version = queries.version(queries.policy(request.user, slug), number)
+    form = CaseForm(request.POST)
+    if not form.is_valid():
+        return render_proof(request, version, form)
+    services.save_case(
+        actor=request.user,
+        policy=version.policy,
+        name=form.cleaned_data["name"],
+        request=form.request(now()),
+        expected=form.cleaned_data["expected"],
+    )
+    return told(request, "The test is stored with the policy.", proof_url(version))
+
+
+@needs("policies.draft")
+@require_POST
+def remove_case(request: PersonRequest, slug: str, number: int, pk: int) -> HttpResponse:
+    version = queries.version(queries.policy(request.user, slug), number)
+    case = get_object_or_404(PolicyCase, pk=pk, policy=version.policy)
+    services.remove_case(
+        actor=request.user, case=case, reason=request.POST.get("reason", "") or "Not needed."
+    )
+    return told(request, "The test is removed.", proof_url(version))
+
+
+def proof_url(version: PolicyVersion) -> str:
+    return reverse("policies:proof", args=[version.policy.slug, version.number])
+
+
+@needs("policies.draft")
+def rule(request: PersonRequest, slug: str) -> HttpResponse:
+    """The rule builder: a sentence with slots, and beside it the Cedar text that it becomes."""
+    found = queries.policy(request.user, slug)
+    text = queries.newest_text(found)
+    data = request.POST if request.method == "POST" else request.GET
+    known = specs()
+    if "rule_id" in data:
+        sentence = sentence_from(data, attributes_for(data.get("does", "any"), known))
+    else:
+        sentence = opened_sentence(data, text, known)
+    attributes = attributes_for(sentence.does, known)
+    problem, cedar = "", ""
+    try:
+        cedar = builder.compiled(sentence, attributes)
+    except builder.Unfinished as error:
+        problem = str(error)
+    if request.method == "POST" and "save" in data and cedar:
+        return put_rule(request, found, text, sentence, cedar)
+    slots = Slots(list(attributes.values()), queries.checkpoint_names())
+    context = {
+        "policy": found,
+        "sentence": sentence,
+        "slots": slots,
+        "rows": slots.rows(sentence),
+        "agents": slots.agents(),
+        "actions": slots.actions(),
+        "cedar": cedar,
+        "problem": problem,
+        "templates": [(name, title) for name, (title, _) in builder.TEMPLATES.items()],
+    }
+    status = 422 if request.method == "POST" and problem else 200
+    return render(request, "policies/rule.html", context, status=status)
+
+
+def attributes_for(does: str, known: dict[str, Any]) -> dict[str, builder.Attribute]:
+    kind, _, name = does.partition(":")
+    chosen = [
+        spec
+        for spec in known.values()
+        if kind == "any" or name == (spec.name if kind == "tool" else spec.effect)
+    ]
+    return {each.path: each for each in builder.attributes_of(chosen)}
+
+
+def opened_sentence(data: Any, text: str, known: dict[str, Any]) -> builder.Sentence:
+    """A template, a rule of the text that can be read back, or an empty sentence."""
+    if name := data.get("template", ""):
+        if name not in builder.TEMPLATES:
+            raise Absent
+        return builder.TEMPLATES[name][1]
+    if name := data.get("edit", ""):
+        found = builder.rule_named(text, name)
+        read = found and builder.read_back(found[0], attributes_for(found[1], known))
+        if not read:
+            raise Invalid("This rule says more than the builder can; edit its text.")
+        return read
+    return builder.Sentence("", "")
+
+
+def put_rule(
+    request: PersonRequest, policy: Policy, text: str, sentence: builder.Sentence, cedar: str
+) -> HttpResponse:
+    placed = builder.placed(text, cedar, sentence.rule_id)
+    draft = services.save_draft(actor=request.user, policy=policy, text=placed)
+    words = f"The rule {sentence.rule_id} is in the draft, version {draft.number}."
+    return told(request, words, proof_url(draft))

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 from django import forms
 
 from apps.access.models import Department, User
 from apps.common.clock import now
-from apps.registry.models import Tool
-from apps.registry.rules import ToolSpec, scope_problem
+from apps.registry.rules import ToolSpec
 from apps.registry.states import DataClass, Kind, Risk, ToolEffect
 
 
@@ -79,23 +77,3 @@ class CredentialForm(forms.Form):
 
     def expires_at(self) -> dt.datetime:
         return now() + dt.timedelta(days=self.cleaned_data["days"], seconds=-1)
-
-
-class GrantForm(forms.Form):
-    tool = forms.ModelChoiceField(queryset=Tool.objects.order_by("name"))
-    scope = forms.JSONField(
-        required=False,
-        initial=dict,
-        help_text='Conditions by argument, such as {"amount": {"max": 1000}}; {} for all.',
-    )
-    days = forms.IntegerField(min_value=1, max_value=365, initial=90, label="Valid for days")
-    reason = forms.CharField(max_length=500)
-
-    def clean_scope(self) -> Any:
-        scope = self.cleaned_data["scope"] or {}
-        if problem := scope_problem(scope):
-            raise forms.ValidationError(problem)
-        return scope
-
-    def expires_at(self) -> dt.datetime:
-        return now() + dt.timedelta(days=self.cleaned_data["days"])

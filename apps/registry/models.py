@@ -39,6 +39,7 @@ class Agent(Tracked):
     planner = models.CharField(max_length=60, default="rules", blank=True)
     model_name = models.CharField(max_length=60, blank=True)
     review_due_on = models.DateField(null=True, blank=True)
+    hold = models.CharField(max_length=20, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -122,6 +123,7 @@ class Tool(Tracked):
     executor = models.CharField(max_length=10, choices=Executor.choices)
     idempotent = models.BooleanField(default=False)
     status = models.CharField(max_length=10, choices=ToolStatus.choices, default=ToolStatus.ACTIVE)
+    hold = models.CharField(max_length=20, blank=True)
     pin = models.CharField(max_length=64)
 
     def __str__(self) -> str:

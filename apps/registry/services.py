@@ -11,7 +11,6 @@ from django.db import IntegrityError, transaction
 from guardian.shortcuts import assign_perm, remove_perm
 
 from apps.access.models import Department, User
-from apps.access.queries import holds
 from apps.access.services import permitted, require
 from apps.common.acting import acting, current
 from apps.common.clock import now
@@ -138,9 +137,7 @@ def change_agent(*, actor: User | None, agent: Agent, reason: str, **changes: An
 @permitted("agents.activate")
 @transaction.atomic
 def activate_agent(*, actor: User | None, agent: Agent, reason: str) -> Agent:
-    """Puts an agent to work. Its owner may not; the council's motion takes this place later."""
-    if actor is not None and actor.pk == agent.owner_id:
-        raise NotPermitted("Owners may not activate their own agents.")
+    """Puts an agent to work, when the council's motion takes effect."""
     return move_agent(agent, AgentStatus.ACTIVE, "agent.activated", reason)
 
 
@@ -171,25 +168,36 @@ def suspend_agent(*, actor: User | None, agent: Agent, reason: str) -> list[InFl
     if not reason.strip():
         raise Invalid("Say why the agent is suspended.", fields={"reason": ["Say why."]})
     with transaction.atomic():
-        unfinished = in_flight(agent)
-        move_agent(agent, AgentStatus.SUSPENDED, "agent.suspended", reason)
-        send = partial(signals.agent_suspended.send, Agent, agent_id=agent.pk)
-        transaction.on_commit(send)
+        return stop_agent(agent, reason)
+
+
+def stop_agent(agent: Agent, reason: str) -> list[InFlight]:
+    """The act of suspending; callers decide who may, inside their transaction."""
+    unfinished = in_flight(agent)
+    move_agent(agent, AgentStatus.SUSPENDED, "agent.suspended", reason)
+    transaction.on_commit(partial(signals.agent_suspended.send, Agent, agent_id=agent.pk))
     return unfinished
 
 
 def resume_agent(*, actor: User | None, agent: Agent, reason: str) -> Agent:
     """Lets a suspended agent act again. Owners may not lift what others imposed."""
-    if actor is not None and actor.pk == agent.owner_id and not holds(actor, "agents.activate"):
+    if actor is not None and actor.pk == agent.owner_id:
         raise NotPermitted("Owners may suspend their agents, but another person resumes them.")
     require(actor, "agents.suspend")
     with transaction.atomic():
-        row = move_agent(agent, AgentStatus.ACTIVE, "agent.resumed", reason)
-        transaction.on_commit(partial(signals.agent_resumed.send, Agent, agent_id=agent.pk))
+        if held := Agent.lock(agent.pk).hold:
+            raise Conflict(f"The council's emergency measure holds this agent ({held}).", "held")
+        return continue_agent(agent, reason)
+
+
+def continue_agent(agent: Agent, reason: str) -> Agent:
+    """The act of resuming; callers decide who may, inside their transaction."""
+    row = move_agent(agent, AgentStatus.ACTIVE, "agent.resumed", reason)
+    transaction.on_commit(partial(signals.agent_resumed.send, Agent, agent_id=agent.pk))
     return row
 
 
-@permitted("agents.activate")
+@permitted("agents.retire")
 @transaction.atomic
 def retire_agent(*, actor: User | None, agent: Agent, reason: str) -> Agent:
     """Ends an agent for good and revokes its keys."""
@@ -333,6 +341,13 @@ def plain_copy(value: Any) -> Any:
 def set_tool_status(*, actor: User | None, tool: Tool, status: str, reason: str) -> None:
     """Suspends or resumes a tool for every agent."""
     row = Tool.lock(tool.pk)
+    if row.hold and status == ToolStatus.ACTIVE:
+        raise Conflict(f"The council's emergency measure holds this tool ({row.hold}).", "held")
+    move_tool(row, status, reason)
+
+
+def move_tool(row: Tool, status: str, reason: str) -> None:
+    """The act itself; callers decide who may, inside their transaction."""
     with acting(reason=reason):
         other = ToolStatus.ACTIVE if status == ToolStatus.SUSPENDED else ToolStatus.SUSPENDED
         if not row.compare_and_set(where={"status": other}, status=status):
@@ -374,7 +389,7 @@ def unknown_argument(tool: Tool, scope: Mapping[str, Any]) -> str:
     return f"{tool.name} has no argument {unknown[0]}." if unknown else ""
 
 
-@permitted("grants.manage")
+@permitted("grants.give")
 @transaction.atomic
 def grant(
     *,
@@ -386,9 +401,8 @@ def grant(
     scope: Mapping[str, Any] | None = None,
     process: str = "",
 ) -> Grant:
-    """Lets an agent use a tool on a scope of arguments, until a day."""
-    if actor is not None and actor.pk == agent.owner_id:
-        raise NotPermitted("Owners may not grant permissions to their own agents.")
+    """Lets an agent use a tool on a scope of arguments, until a day; when the council's motion
+    takes effect."""
     if problem := scope_problem(scope or {}) or unknown_argument(tool, scope or {}):
         raise Invalid(problem, fields={"scope": [problem]})
     moment = now()
@@ -419,7 +433,7 @@ def grant(
     return given
 
 
-@permitted("grants.manage")
+@permitted("grants.revoke")
 @transaction.atomic
 def revoke_grant(*, actor: User | None, grant: Grant, reason: str) -> None:
     """Takes a permission; the agent's next use of the tool is refused."""

@@ -15,7 +15,7 @@ urlpatterns = [
     path("<slug:slug>", views.agent, name="agent"),
     *(
         path(f"<slug:slug>/{verb}", views.change, {"verb": verb}, name=verb)
-        for verb in ("suspend", "resume", "activate", "retire")
+        for verb in ("suspend", "resume", "retire")
     ),
     path("<slug:slug>/keys", views.issue, name="issue"),
     path(
@@ -27,6 +27,5 @@ urlpatterns = [
         {"verb": "revoke"},
         name="revoke-key",
     ),
-    path("<slug:slug>/grants", views.give, name="give"),
     path("<slug:slug>/grants/<int:pk>/revoke", views.revoke, name="revoke-grant"),
 ]

@@ -15,7 +15,6 @@ from apps.registry import queries, services
 from apps.registry.forms import (
     AgentForm,
     CredentialForm,
-    GrantForm,
     ListForm,
     ReasonForm,
     ToolForm,
@@ -45,9 +44,10 @@ def agent_context(request: PersonRequest, agent: Agent) -> dict[str, Any]:
         "grants": agent.grants.select_related("tool").order_by("revoked_at", "tool__name"),
         "credentials": agent.credentials.select_related("use").order_by("revoked_at", "-pk"),
         "may_suspend": owns or holds(user, "agents.suspend"),
-        "may_activate": holds(user, "agents.activate") and agent.owner_id != user.pk,
+        "may_propose": owns or holds(user, "council.propose"),
+        "may_retire": holds(user, "agents.retire"),
         "may_issue": owns or holds(user, "credentials.issue"),
-        "may_grant": holds(user, "grants.manage") and agent.owner_id != user.pk,
+        "may_revoke": holds(user, "grants.revoke"),
         "may_audit": holds(user, "audit.view"),
     }
 
@@ -56,7 +56,7 @@ def agent_context(request: PersonRequest, agent: Agent) -> dict[str, Any]:
 def agent(request: PersonRequest, slug: str) -> HttpResponse:
     found = queries.agent(request.user, slug)
     context = agent_context(request, found)
-    context |= {"credential_form": CredentialForm(), "grant_form": GrantForm()}
+    context |= {"credential_form": CredentialForm()}
     return render(request, "registry/agent.html", context)
 
 
@@ -73,7 +73,6 @@ def register(request: PersonRequest) -> HttpResponse:
 VERBS = {
     "suspend": ("Suspend", services.suspend_agent),
     "resume": ("Resume", services.resume_agent),
-    "activate": ("Activate", services.activate_agent),
     "retire": ("Retire", services.retire_agent),
 }
 
@@ -101,7 +100,6 @@ def told_of_flight(request: PersonRequest, agent: Agent, verb: str) -> HttpRespo
     done = {
         "suspend": "suspended",
         "resume": "resumed",
-        "activate": "active",
         "retire": "retired",
     }[verb]
     return told(request, f"{agent.name} is {done}.", agent_url(agent))
@@ -118,7 +116,7 @@ def issue(request: PersonRequest, slug: str) -> HttpResponse:
     form = CredentialForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         context = agent_context(request, found)
-        context |= {"credential_form": form, "grant_form": GrantForm()}
+        context |= {"credential_form": form}
         return render(request, "registry/agent.html", context, status=422)
     credential, key = services.issue_credential(
         actor=request.user,
@@ -151,25 +149,6 @@ def end_credential(request: PersonRequest, slug: str, pk: int, verb: str) -> Htt
         actor=request.user, credential=credential, reason=request.POST.get("reason", "")
     )
     return told(request, "The key is revoked.", agent_url(found))
-
-
-@needs("agents.view")
-def give(request: PersonRequest, slug: str) -> HttpResponse:
-    found = queries.agent(request.user, slug)
-    form = GrantForm(request.POST or None)
-    if request.method != "POST" or not form.is_valid():
-        context = agent_context(request, found)
-        context |= {"credential_form": CredentialForm(), "grant_form": form}
-        return render(request, "registry/agent.html", context, status=422)
-    services.grant(
-        actor=request.user,
-        agent=found,
-        tool=form.cleaned_data["tool"],
-        scope=form.cleaned_data["scope"],
-        expires_at=form.expires_at(),
-        reason=form.cleaned_data["reason"],
-    )
-    return told(request, "The permission is given.", agent_url(found))
 
 
 @needs("agents.view")

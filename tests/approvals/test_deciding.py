@@ -17,7 +17,7 @@ from apps.access.models import RoleAssignment, User
 from apps.access.services import take_role
 from apps.approvals.models import ApprovalRequest, Queue, Vote
 from apps.approvals.queries import approved_checkpoints, open_for, waiting_count, why_not
-from apps.approvals.rules import Cast, Need, covered, in_unit, status_after
+from apps.approvals.rules import Cast, Need, covered, status_after
 from apps.approvals.services import (
     Lost,
     ask,
@@ -35,6 +35,7 @@ from apps.approvals.states import Choice
 from apps.common.clock import now
 from apps.common.errors import Invalid, NotPermitted
 from apps.common.ids import uuid7
+from apps.common.units import in_unit
 from apps.ledger.models import LedgerEvent
 from apps.policies.rules import CheckpointAsk
 from apps.registry.models import Agent

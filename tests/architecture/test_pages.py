@@ -37,6 +37,8 @@ SAMPLES = {
     "label": "registry.agent",
     "old": "1",
     "new": "2",
+    "verb": "second",
+    "what": "seat",
 }
 
 
@@ -100,7 +102,10 @@ def test_the_access_matrix_document_is_the_matrix():
 RECORDS = {
     "access.User", "access.SignInFailure", "ledger.LedgerEvent",
     "registry.AgentUserObjectPermission", "registry.CredentialUse", "registry.RegistryStamp",
-    "policies.PolicyStamp", "policies.JudgedRequest",
+    "policies.PolicyStamp", "policies.JudgedRequest", "policies.Backtest",
+    "policies.BacktestFlip", "policies.ShadowFlip",
+    "council.Motion", "council.Elector", "council.Declaration", "council.Ballot",
+    "council.Comment", "council.Measure", "council.Sitting", "council.Note",
     "approvals.QueueUserObjectPermission", "approvals.ApprovalRequest",
     "approvals.RequestCheckpoint", "approvals.Vote",
     "runtime.Session", "runtime.Action", "runtime.Effect", "runtime.Rate", "runtime.Circuit",

@@ -27,9 +27,10 @@ from apps.access.models import User
 from apps.access.services import create_department
 from apps.common.clock import now
 from apps.policies import snapshot
+from apps.policies.adoption import enforce
 from apps.policies.rules import JudgementRequest
 from apps.policies.schema import context_type, entities_of, schema_of, value_of
-from apps.policies.services import activate, create_policy, judge, save_draft
+from apps.policies.services import create_policy, judge, save_draft
 from apps.registry.models import Agent
 from apps.registry.services import (
     activate_agent,
@@ -93,7 +94,7 @@ def more_rules(rules: int) -> None:
         for number in range(rules)
     ]
     draft = save_draft(actor=None, policy=policy, text="\n".join(others))
-    activate(actor=None, version=draft, reason="Bench")
+    enforce(version=draft, reason="Bench")
     snapshot.forget()
 
 

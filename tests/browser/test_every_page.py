@@ -3,6 +3,7 @@ sideways, and the console stays silent."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from apps.access.models import User
 from apps.approvals.models import ApprovalRequest
+from apps.common.clock import now
+from apps.council.models import Motion, Sitting
+from apps.council.services import ballots, sittings
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run
 from apps.pilots.invoices.models import InvoiceDocument
+from apps.policies.backtests import start_backtest, work_on
+from apps.policies.models import Backtest, PolicyVersion
+from apps.policies.services import save_draft
 from tests.browser.test_the_loop import drop
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -26,11 +34,33 @@ TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
     .map((each) => each.outerHTML.slice(0, 90)).slice(0, 3)"""
 
 
+def council_things() -> tuple[Motion, Sitting, Backtest]:
+    """A ballot that is open, a sitting that is called, and a backtest with a flip."""
+    motion = Motion.objects.get()
+    if motion.status == "comment":
+        Motion.objects.filter(pk=motion.pk).update(comment_ends_at=now())
+        ballots.sweep()
+        motion.refresh_from_db()
+        chair = User.objects.get(username="chair")
+        sittings.call_sitting(
+            actor=chair, title="Friday", starts_at=now() + dt.timedelta(days=1), place="Room 4"
+        )
+        version = PolicyVersion.objects.get(policy__slug="vendor-bank-details")
+        draft = save_draft(
+            actor=chair, policy=version.policy, text=version.text.replace('"2"', '"1"')
+        )
+        row = start_backtest(actor=chair, version=draft)
+        while work_on(row.pk):
+            pass
+    return motion, Sitting.objects.get(), Backtest.objects.get()
+
+
 def pages() -> dict[str, list[str]]:
     item, run = ApprovalRequest.objects.get(), Run.objects.get()
     run_agent = item.agent_id
     event, document = LedgerEvent.objects.order_by("-pk").first(), InvoiceDocument.objects.get()
     assert event is not None
+    motion, sitting, backtest = council_things()
     return {
         "amara": ["/", "/inbox/", f"/inbox/C-{item.number}"],
         "admin": [
@@ -45,6 +75,7 @@ def pages() -> dict[str, list[str]]:
             "/me",
             "/policies/",
             "/policies/vendor-bank-details",
+            "/decisions/propose/seat",
         ],
         "operator": [
             "/runs/",
@@ -57,7 +88,21 @@ def pages() -> dict[str, list[str]]:
             "/agents/vendor-desk/suspend",
         ],
         "auditor": ["/audit/", f"/audit/{event.pk}", f"/audit/history/registry.agent/{run_agent}"],
-        "member": ["/policies/vendor-bank-details/edit", "/policies/new"],
+        "member": [
+            "/policies/vendor-bank-details/edit",
+            "/policies/vendor-bank-details/rule?template=bank-details",
+            "/policies/vendor-bank-details/versions/1",
+            f"/policies/vendor-bank-details/backtests/{backtest.pk}",
+            "/policies/new",
+            "/decisions/",
+            f"/decisions/M-{motion.number}",
+            "/council/",
+        ],
+        "chair": [
+            "/council/emergency",
+            "/council/sittings/new",
+            f"/council/sittings/S-{sitting.number}",
+        ],
     }
 
 

@@ -10,18 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.common.errors import Conflict, NotPermitted
+from apps.common.errors import Conflict
 from apps.policies import snapshot
+from apps.policies.adoption import enforce, move_version
 from apps.policies.models import PolicyVersion
 from apps.policies.rules import Answer, JudgementRequest, Rule, decide, seconds_of
 from apps.policies.services import (
     Unsaved,
-    activate,
     check,
     create_policy,
     judge,
     save_draft,
-    suspend_version,
 )
 from apps.policies.text import formatted, pieces, problems
 from apps.registry.models import Agent, Tool
@@ -277,7 +276,7 @@ def test_a_new_version_binds_the_next_judgement_without_a_restart(
         actor=None, policy=first.policy, text=FORBID_GLASS.replace('"glass"', '"steel"')
     )
     assert judge(asked("glass")).effect == "deny"
-    activate(actor=None, version=draft, reason="New words")
+    enforce(version=draft, reason="New words")
     assert judge(asked("glass")).effect == "allow"
     assert judge(asked("steel")).effect == "deny"
     first.refresh_from_db()
@@ -286,29 +285,16 @@ def test_a_new_version_binds_the_next_judgement_without_a_restart(
 
 def test_a_suspended_version_keeps_its_forbids(agent: Agent, policy: Callable[..., Any]) -> None:
     version = policy(FORBID_GLASS)
-    suspend_version(actor=None, version=version, reason="Looking into it")
+    move_version(version=version, to="suspended", reason="Looking into it")
     assert judge(asked("glass")).effect == "deny"
 
 
-@pytest.mark.parametrize("who", ["member", "chair", "approver", "auditor", "operator", "stranger"])
-def test_only_an_administrator_puts_a_version_in_force(
-    who: str, request: pytest.FixtureRequest, tool: Tool
-) -> None:
-    person = request.getfixturevalue(who)
+def test_a_version_comes_into_force_once(tool: Tool) -> None:
     made = create_policy(actor=None, slug="p", title="P", purpose="")
     draft = save_draft(actor=None, policy=made, text=FORBID_GLASS)
-    with pytest.raises(NotPermitted):
-        activate(actor=person, version=draft, reason="Because")
-    draft.refresh_from_db()
-    assert draft.status == "draft"
-
-
-def test_a_version_comes_into_force_once(administrator: Any, tool: Tool) -> None:
-    made = create_policy(actor=None, slug="p", title="P", purpose="")
-    draft = save_draft(actor=None, policy=made, text=FORBID_GLASS)
-    activate(actor=administrator, version=draft, reason="Because")
+    enforce(version=draft, reason="Because")
     with pytest.raises(Conflict):
-        activate(actor=administrator, version=draft, reason="Because")
+        enforce(version=draft, reason="Because")
 
 
 def test_a_text_with_problems_is_not_saved(tool: Tool) -> None:

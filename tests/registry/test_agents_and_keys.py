@@ -103,7 +103,7 @@ def test_only_those_who_may_issue_keys(
 
 def test_an_agent_goes_through_its_life_in_order(agent: Agent, administrator: User) -> None:
     with pytest.raises(Conflict):
-        activate_agent(actor=administrator, agent=agent, reason="Again")
+        activate_agent(actor=None, agent=agent, reason="Again")
     suspend_agent(actor=administrator, agent=agent, reason="Odd")
     agent.refresh_from_db()
     assert not standing(agent.pk, None).ok

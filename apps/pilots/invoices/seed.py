@@ -20,7 +20,8 @@ from apps.pilots.invoices.workflow import (
     VENDOR_DESK,
     InvoiceTriage,
 )
-from apps.policies.services import activate, create_policy, save_draft
+from apps.policies.adoption import enforce
+from apps.policies.services import create_policy, save_draft
 from apps.registry.services import activate_agent, grant, register_agent, register_tool
 
 WHY = "Demonstration"
@@ -94,7 +95,7 @@ def seed() -> None:
         activate_agent(actor=None, agent=agent, reason=WHY)
     for slug, title, purpose, text in POLICIES:
         policy = create_policy(actor=None, slug=slug, title=title, purpose=purpose)
-        activate(actor=None, version=save_draft(actor=None, policy=policy, text=text), reason=WHY)
+        enforce(version=save_draft(actor=None, policy=policy, text=text), reason=WHY)
     install_workflow(definition=InvoiceTriage(), process="invoice-triage")
 
 

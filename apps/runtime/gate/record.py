@@ -64,7 +64,9 @@ def write(case: Case, *, verdict: str, status: str, stop: Stopped | None = None)
     if verdict == "deny":
         action.settled_at = moment
     if judgement and case.request:
-        action.judged_id = policies.keep(case.request, judgement, at=moment).pk
+        action.judged_id = policies.keep(
+            case.request, judgement, at=moment, stamp=case.read.stamp
+        ).pk
     insert(action)
     return action
 

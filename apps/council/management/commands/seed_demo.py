@@ -8,6 +8,7 @@ from apps.access import demo
 from apps.access.models import User
 from apps.access.services import create_department, give_role
 from apps.common.acting import acting
+from apps.council.seed import seed_council
 from apps.pilots.catalogue import pilots
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
             for pilot in pilots():
                 pilot.seed()
                 self.stdout.write(f"Seeded {pilot.title}.")
+            seed_council()
 
 
 def seed_people() -> None:

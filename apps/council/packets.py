@@ -1,0 +1,144 @@
+"""What members read of a motion that is no policy, as plain data that is hashed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import Count
+
+from apps.access.models import User
+from apps.approvals.models import Checkpoint
+from apps.common.canonical import plain
+from apps.common.clock import now
+from apps.common.errors import Invalid
+from apps.council.models import Charter, Seat
+from apps.council.rules import constitution_from
+from apps.council.states import Function
+from apps.policies.bench import rules_in_force
+from apps.policies.text import binds, concerns
+from apps.registry.models import Agent, Grant, Tool
+from apps.registry.queries import live_grants
+from apps.runtime.models import Action
+
+RECORD_DAYS = 90
+COUNTED = 20_000
+
+
+def capability_packet(agent: Agent, wanted: dict[str, Any]) -> dict[str, Any]:
+    """What the agent asks for, who answers for it, its record so far, and the rules that will
+    bind it."""
+    grants = live_grants().filter(agent=agent).select_related("tool").order_by("tool__name")
+    names = [grant.tool.name for grant in grants]
+    if wanted:
+        names.append(str(wanted["tool"]))
+    tools = list(Tool.objects.filter(name__in=names).order_by("name"))
+    return plain(  # type: ignore[no-any-return]
+        {
+            "agent": {
+                "slug": agent.slug,
+                "name": agent.name,
+                "version": agent.version,
+                "purpose": agent.purpose,
+                "owner": str(agent.owner),
+                "sponsor": str(agent.sponsor),
+                "risk": agent.risk_tier,
+                "data_classes": agent.data_classes,
+                "status": agent.status,
+            },
+            "wanted": wanted,
+            "held": [held(grant) for grant in grants],
+            "tools": [
+                {"name": tool.name, "effect": tool.effect, "data_class": tool.data_class}
+                for tool in tools
+            ],
+            "record": record_of(agent),
+            "rules": binding_rules(agent, tools),
+        }
+    )
+
+
+def held(grant: Grant) -> dict[str, Any]:
+    return {"tool": grant.tool.name, "scope": grant.scope, "until": grant.expires_at}
+
+
+def record_of(agent: Agent) -> dict[str, Any]:
+    """Its newest actions of the last 90 days, by verdict and by outcome; bounded."""
+    since = now() - dt.timedelta(days=RECORD_DAYS)
+    newest = Action.objects.filter(agent=agent, at__gte=since).order_by("-at", "-pk")
+    counted = Action.objects.filter(pk__in=newest.values("pk")[:COUNTED])
+    verdicts = counted.values("verdict").annotate(number=Count("pk")).order_by("verdict")
+    statuses = counted.values("status").annotate(number=Count("pk")).order_by("status")
+    return {
+        "days": RECORD_DAYS,
+        "verdicts": {row["verdict"]: row["number"] for row in verdicts},
+        "statuses": {row["status"]: row["number"] for row in statuses},
+    }
+
+
+def binding_rules(agent: Agent, tools: list[Tool]) -> list[dict[str, Any]]:
+    """The guardrails that can match the agent on its tools."""
+    found = []
+    for compiled in rules_in_force():
+        named = [
+            tool.name
+            for tool in tools
+            if concerns(compiled.source, tool=tool.name, groups={tool.effect})
+            and binds(compiled.source, agent=agent.slug, roles=set(agent.roles))
+        ]
+        if named and compiled.rule.effect == "forbid":
+            found.append(
+                {
+                    "policy": compiled.rule.policy,
+                    "rule": compiled.rule.rule_id,
+                    "sentence": compiled.rule.sentence,
+                    "tools": named,
+                }
+            )
+    return found
+
+
+def checkpoint_packet(checkpoint: Checkpoint, approvers: int) -> dict[str, Any]:
+    return plain(  # type: ignore[no-any-return]
+        {
+            "checkpoint": checkpoint.slug,
+            "title": checkpoint.title,
+            "queue": str(checkpoint.queue),
+            "before": checkpoint.approvers,
+            "after": approvers,
+        }
+    )
+
+
+def rules_packet(payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(title, packet) of a change of the council itself. Raises Invalid for what cannot be."""
+    if "seat" in payload:
+        return seat_packet(payload["seat"])
+    if "end_seat" in payload:
+        return end_packet(payload)
+    before = Charter.objects.first()
+    try:
+        constitution_from(payload.get("values", {}))
+    except ValueError as error:
+        raise Invalid(str(error), fields={"values": [str(error)]}) from error
+    packet = {"before": before.values if before else {}, "after": payload.get("values", {})}
+    return "Change of the council's rules", plain(packet)
+
+
+def seat_packet(asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    user = User.objects.filter(pk=asked.get("user") or 0, is_active=True).first()
+    if user is None or asked.get("function") not in Function.values:
+        raise Invalid("Name a person and a function.", fields={"user": ["Choose a person."]})
+    if Seat.objects.filter(user=user, ends_at=None).exists():
+        raise Invalid(f"{user} has a seat already.", fields={"user": ["Has a seat already."]})
+    function = Function(asked["function"]).label
+    packet = {"seat": {"person": str(user), "function": function, "home": str(user.department)}}
+    return f"A seat for {user} ({function})", plain(packet)
+
+
+def end_packet(payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    seat = Seat.objects.filter(pk=payload["end_seat"], ends_at=None).first()
+    if seat is None:
+        raise Invalid("There is no such seat.")
+    packet = {"end_seat": str(seat), "cause": bool(payload.get("cause"))}
+    return f"The seat of {seat.user} ends", plain(packet)

@@ -1,0 +1,1 @@
+"""The council's verbs, split by noun."""

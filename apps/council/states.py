@@ -1,0 +1,111 @@
+"""The life of a motion, of an emergency measure and of a sitting (council.md 4.2)."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+
+
+class MotionStatus(TextChoices):
+    DRAFT = "draft", "Draft"
+    COMMENT = "comment", "In review"
+    BALLOT = "ballot", "Awaiting votes"
+    WAITING = "waiting", "Adopted"
+    STOPPED = "stopped", "Stopped"
+    ADOPTED = "adopted", "Adopted, not effective"
+    EFFECTIVE = "effective", "In force"
+    DEFEATED = "defeated", "Not adopted"
+    INQUORATE = "inquorate", "No quorum"
+    VETOED = "vetoed", "Vetoed"
+    ESCALATED = "escalated", "Escalated"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+M = MotionStatus
+MOVES: dict[str, tuple[str, ...]] = {
+    M.DRAFT: (M.COMMENT, M.WITHDRAWN),
+    M.COMMENT: (M.BALLOT, M.WITHDRAWN, M.ESCALATED),
+    M.BALLOT: (M.COMMENT, M.WAITING, M.DEFEATED, M.INQUORATE, M.VETOED, M.WITHDRAWN),
+    M.WAITING: (M.EFFECTIVE, M.STOPPED, M.ADOPTED, M.COMMENT),
+    M.STOPPED: (M.WAITING, M.VETOED),
+    M.ADOPTED: (M.EFFECTIVE, M.COMMENT, M.WITHDRAWN),
+    M.EFFECTIVE: (),
+    M.DEFEATED: (),
+    M.INQUORATE: (M.BALLOT, M.DEFEATED),
+    M.VETOED: (),
+    M.ESCALATED: (M.WITHDRAWN,),
+    M.WITHDRAWN: (),
+}
+OPEN = (M.DRAFT, M.COMMENT, M.BALLOT, M.WAITING, M.STOPPED, M.ADOPTED, M.INQUORATE)
+
+
+class Kind(TextChoices):
+    POLICY = "policy", "Policy"
+    ACTIVATION = "activation", "Agent goes to work"
+    GRANT = "grant", "Permission for an agent"
+    CHECKPOINT = "checkpoint", "Checkpoint"
+    RULES = "rules", "Council rules"
+    RATIFY = "ratify", "Emergency measure"
+
+
+class MotionClass(TextChoices):
+    STANDARD = "standard", "Standard"
+    SIGNIFICANT = "significant", "Significant"
+    CONSTITUTIONAL = "constitutional", "Constitutional"
+
+
+class Choice(TextChoices):
+    FOR = "for", "For"
+    AGAINST = "against", "Against"
+    ABSTAIN = "abstain", "Abstain"
+    VETO = "veto", "Veto"
+
+
+class Function(TextChoices):
+    CHAIR = "chair", "Chair"
+    SECURITY = "security", "Security"
+    COMPLIANCE = "compliance", "Compliance"
+    LEGAL = "legal", "Legal"
+    RISK = "risk", "Risk"
+    OPERATIONS = "operations", "Operations"
+    FINANCE = "finance", "Finance"
+    TECHNOLOGY = "technology", "Technology"
+    PEOPLE = "people", "People"
+
+
+class CommentKind(TextChoices):
+    COMMENT = "comment", "Comment"
+    OBJECTION = "objection", "Objection"
+    DISSENT = "dissent", "Dissenting opinion"
+
+
+class ObjectionStatus(TextChoices):
+    OPEN = "open", "Open"
+    ANSWERED = "answered", "Answered"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class MeasureKind(TextChoices):
+    SUSPEND_AGENT = "suspend_agent", "Suspend an agent"
+    FREEZE_POLICY = "freeze_policy", "Freeze a policy's permissions"
+    DENY_TOOL = "deny_tool", "Stop a tool for every agent"
+
+
+class MeasureStatus(TextChoices):
+    ASKED = "asked", "Waits for a second person"
+    IN_FORCE = "in_force", "In force"
+    LAPSED = "lapsed", "Lapsed"
+    LIFTED = "lifted", "Lifted"
+    REFUSED = "refused", "Not seconded"
+
+
+MEASURE_MOVES: dict[str, tuple[str, ...]] = {
+    MeasureStatus.ASKED: (MeasureStatus.IN_FORCE, MeasureStatus.REFUSED),
+    MeasureStatus.IN_FORCE: (MeasureStatus.LAPSED, MeasureStatus.LIFTED),
+}
+
+
+class SittingStatus(TextChoices):
+    PLANNED = "planned", "Planned"
+    OPEN = "open", "In session"
+    CLOSED = "closed", "Closed"
+    SIGNED = "signed", "Minutes signed"
