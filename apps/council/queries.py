@@ -224,6 +224,11 @@ def measures(reader: User, *, live: bool = True) -> list[Measure]:
     return list(rows.order_by("-asked_at")[:SHOWN])
 
 
+def has_power(user: User) -> bool:
+    """Whether the person may take emergency measures."""
+    return live_seats().filter(user=user, function__in=rules.POWERS).exists()
+
+
 @dataclass(frozen=True)
 class Forecast:
     """Whether a sitting could decide an item: who may vote, and how many a quorum needs."""
@@ -333,6 +338,7 @@ def overview(user: User) -> dict[str, Any]:
     if holds(user, "council.view"):
         context["owed"] = list(owed(user).order_by("ballot_closes_at")[:5])
         context["measures"] = measures(user)
+        context["has_power"] = bool(context["measures"]) and has_power(user)
     if holds(user, "runs.view"):
         since = now() - dt.timedelta(hours=24)
         context["verdicts"] = verdicts(since)

@@ -238,6 +238,7 @@ DEFAULTS: dict[str, dict[str, int]] = {
 }
 PERIODS = ("comment", "ballot", "least_open", "timelock")
 EMERGENCY_DAYS, EXTENDED_DAYS = 3, 14
+POWERS = ("security", "compliance", "chair")
 
 
 @dataclass(frozen=True)

@@ -339,7 +339,7 @@ def council(request: PersonRequest) -> HttpResponse:
         "silent": queries.silent_rules(),
         "sittings": queries.sittings(request.user),
         "may_certify": seat is not None,
-        "has_power": seat is not None and seat.function in emergency.POWERS,
+        "has_power": queries.has_power(request.user),
         "may_propose": holds(request.user, "council.propose"),
         "may_chair": holds(request.user, "council.chair"),
         "day": days(1),
@@ -368,11 +368,10 @@ def emergency_page(request: PersonRequest) -> HttpResponse:
         else:
             words = f"{made.reference} waits for a second person."
             return told(request, words, reverse("council:emergency"))
-    seat = seat_of(request.user)
     context = {
         "form": form,
         "measures": queries.measures(request.user, live=False),
-        "has_power": seat is not None and seat.function in emergency.POWERS,
+        "has_power": queries.has_power(request.user),
         "days": EMERGENCY_DAYS,
     }
     return render(request, "council/emergency.html", context, status=422 if form.errors else 200)

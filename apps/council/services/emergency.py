@@ -20,9 +20,10 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
 from apps.common.numbering import save_numbered
 from apps.council.models import Measure, Motion
+from apps.council.queries import has_power
 from apps.council.rules import EMERGENCY_DAYS, EXTENDED_DAYS
 from apps.council.services.ballots import opened
-from apps.council.services.common import days, move, seat_of
+from apps.council.services.common import days, move
 from apps.council.services.motions import new_motion
 from apps.council.states import Kind, MeasureKind, MeasureStatus, MotionStatus
 from apps.ledger.services import record
@@ -33,12 +34,10 @@ from apps.registry import holds
 from apps.registry.models import Agent, Tool
 
 log = logging.getLogger(__name__)
-POWERS = ("security", "compliance", "chair")
 
 
 def require_power(actor: User) -> None:
-    seat = seat_of(actor)
-    if seat is None or seat.function not in POWERS:
+    if not has_power(actor):
         raise NotPermitted("Security, compliance and the chair take emergency measures.")
 
 
