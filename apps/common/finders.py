@@ -13,19 +13,43 @@ from django.core.files.storage import FileSystemStorage
 PACKAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "htmx": ("django_htmx", "static/django_htmx", ("htmx-2.min.js",)),
     "plotly": ("plotly", "package_data", ("plotly.min.js",)),
+    "ace": (
+        "django_ace",
+        "static/django_ace/ace",
+        (
+            "ace.js",
+            "mode-cedar.js",
+            "theme-github.js",
+            "theme-github_dark.js",
+            "ext-language_tools.js",
+            "css/ace.css",
+            "css/main-*",
+            "css/theme/github.css",
+            "css/theme/github_dark.css",
+            "css/github-*.png",
+            "css/github_dark-*.png",
+        ),
+    ),
 }
 
 
 class PackageFinder(BaseFinder):
-    """Serves `<name>/<file>` for the files picked above."""
+    """Serves `<name>/<file>` for the files picked above (names may be patterns)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.storages: dict[str, FileSystemStorage] = {}
-        for name, (package, folder, _files) in PACKAGES.items():
+        self.files: dict[str, tuple[str, ...]] = {}
+        for name, (package, folder, patterns) in PACKAGES.items():
             spec = find_spec(package)
             if spec is None or spec.origin is None:
                 continue
-            storage = FileSystemStorage(location=str(Path(spec.origin).parent / folder))
+            place = Path(spec.origin).parent / folder
+            storage = FileSystemStorage(location=str(place))
+            self.files[name] = tuple(
+                found.relative_to(place).as_posix()
+                for pattern in patterns
+                for found in sorted(place.glob(pattern))
+            )
             storage.prefix = name  # type: ignore[attr-defined]
             self.storages[name] = storage
 
@@ -35,12 +59,12 @@ class PackageFinder(BaseFinder):
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         """[] for "not mine": None with find_all breaks every other file of a live server."""
         name, _, file = path.partition("/")
-        if name not in self.storages or file not in PACKAGES[name][2]:
+        if name not in self.storages or file not in self.files[name]:
             return []
         found = self.storages[name].path(file)
         return [found] if find_all else found
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, Any]]:
         for name, storage in self.storages.items():
-            for file in PACKAGES[name][2]:
+            for file in self.files[name]:
                 yield file, storage

@@ -18,6 +18,7 @@ from apps.common import diffing
 from apps.common.clock import now
 from apps.common.errors import Absent, Invalid
 from apps.common.middleware import told
+from apps.common.templatetags.ui import span_in_words
 from apps.council import forms, queries
 from apps.council.models import Certification, Comment, Measure, Motion
 from apps.council.rules import EMERGENCY_DAYS, Constitution
@@ -342,7 +343,7 @@ def council(request: PersonRequest) -> HttpResponse:
         "has_power": queries.has_power(request.user),
         "may_propose": holds(request.user, "council.propose"),
         "may_chair": holds(request.user, "council.chair"),
-        "day": days(1),
+        "day": span_in_words(days(1).total_seconds()),
     }
     return render(request, "council/council.html", context)
 

@@ -12,6 +12,7 @@ from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.clock import now
 from apps.common.errors import Absent
+from apps.policies.builder import attributes_of
 from apps.policies.models import (
     Backtest,
     BacktestFlip,
@@ -22,6 +23,7 @@ from apps.policies.models import (
 )
 from apps.policies.states import VersionStatus
 from apps.policies.text import Compiled, compile_text
+from apps.registry.models import Agent, Tool
 
 COUNTED = 5_000
 
@@ -96,6 +98,7 @@ def rules_of(version: PolicyVersion) -> list[Compiled]:
 
 
 FLIPS = 100
+ANNOTATIONS = ("id", "reason", "checkpoint", "approvers", "within", "obligation")
 
 
 def newest_text(policy: Policy) -> str:
@@ -132,6 +135,25 @@ def key_of(text: str) -> uuid.UUID | None:
 
 def shadow_flips(version: PolicyVersion) -> list[ShadowFlip]:
     return list(version.shadow.order_by("-at", "-pk")[:50])
+
+
+def words_to_complete() -> list[tuple[str, str]]:
+    """(text, kind) that the editor offers: actions, agents, attributes, checkpoints."""
+    known = [tool.spec for tool in Tool.objects.order_by("name")]
+    attributes = {
+        ("" if each.path.startswith("resource") else "context.") + each.path
+        for spec in known
+        for each in attributes_of([spec])
+        if each.kind != "time"
+    }
+    agents = Agent.objects.order_by("slug").values_list("slug", flat=True)[:500]
+    return [
+        *((f'Action::"{spec.name}"', spec.effect) for spec in known),
+        *((f'Agent::"{slug}"', "agent") for slug in agents),
+        *((path, "attribute") for path in sorted(attributes)),
+        *((f'context.approvals.contains("{name}")', "approval") for name in checkpoint_names()),
+        *((f'@{name}("")', "annotation") for name in ANNOTATIONS),
+    ]
 
 
 def checkpoint_names() -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse
@@ -20,6 +21,7 @@ from apps.policies.bench import specs
 from apps.policies.forms import BacktestForm, CaseForm, PolicyForm, Slots, sentence_from
 from apps.policies.models import Backtest, Policy, PolicyCase, PolicyVersion
 from apps.policies.states import EVALUATED, VersionStatus
+from apps.policies.text import Problem
 
 
 @needs("policies.view")
@@ -65,22 +67,36 @@ def edit(request: PersonRequest, slug: str) -> HttpResponse:
     found = queries.policy(request.user, slug)
     if request.method == "POST":
         return save(request, found, request.POST.get("text", ""))
-    versions = queries.versions(found)
-    text = versions[0].text if versions else ""
-    return render(request, "policies/edit.html", {"policy": found, "text": text})
+    return render_editor(request, found, queries.newest_text(found))
+
+
+def render_editor(
+    request: PersonRequest,
+    policy: Policy,
+    text: str,
+    problems: Sequence[Problem] = (),
+    *,
+    checked: bool = False,
+) -> HttpResponse:
+    context = {
+        "policy": policy,
+        "text": text,
+        "problems": problems,
+        "marks": [(problem.line, problem.sentence) for problem in problems],
+        "words": queries.words_to_complete(),
+        "checked": checked,
+    }
+    return render(request, "policies/edit.html", context, status=422 if problems else 200)
 
 
 def save(request: PersonRequest, policy: Policy, text: str) -> HttpResponse:
     if "check" in request.POST:
-        problems = services.check(text)
-        context = {"policy": policy, "text": text, "problems": problems, "checked": True}
-        return render(request, "policies/edit.html", context, status=422 if problems else 200)
+        return render_editor(request, policy, text, services.check(text), checked=True)
     try:
         draft = services.save_draft(actor=request.user, policy=policy, text=text)
     except services.Unsaved as error:
-        context = {"policy": policy, "text": text, "problems": error.problems}
-        return render(request, "policies/edit.html", context, status=422)
-    return told(request, f"Version {draft.number} is saved as a draft.", policy_url(policy))
+        return render_editor(request, policy, text, error.problems)
+    return told(request, f"Version {draft.number} is saved as a draft.", proof_url(draft))
 
 
 def policy_url(policy: Policy) -> str:

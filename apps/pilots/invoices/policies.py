@@ -61,8 +61,21 @@ forbid (principal, action == Action::"suppliers.change_account", resource)
 unless { context.facts.account_valid };
 """
 
+HELPDESK = """
+@id("known-recipient") @reason("Mail goes to addresses on the organisation's list, to no others.")
+forbid (principal, action == Action::"suppliers.answer", resource)
+unless { context.facts has recipient_known && context.facts.recipient_known };
+
+@id("read-from-outside") @checkpoint("vendor-data") @approvers("1") @within("PT4H")
+@reason("The agent has read text from outside; a person looks at what it writes.")
+forbid (principal, action == Action::"suppliers.answer", resource)
+when { context.session.untrusted_read }
+unless { context.approvals.contains("vendor-data") };
+"""
+
 POLICIES = (
     ("payables-basics", "Payables basics", "What is never paid or posted.", BASICS),
     ("payment-approval", "Payment approval", "When a person looks at a payment.", PAYMENTS),
     ("vendor-bank-details", "Vendor bank details", "Who may change where money goes.", VENDORS),
+    ("supplier-helpdesk", "Supplier helpdesk", "To whom agents write, and when.", HELPDESK),
 )

@@ -12,7 +12,7 @@ from apps.orchestration.services import install_workflow
 from apps.pilots.invoices.checks import iban_of
 from apps.pilots.invoices.models import PurchaseOrder, Supplier
 from apps.pilots.invoices.policies import POLICIES
-from apps.pilots.invoices.specs import TOOLS
+from apps.pilots.invoices.specs import KNOWN_ADDRESSES, OUTSIDE_TOOL, TOOLS
 from apps.pilots.invoices.workflow import (
     INTAKE,
     MATCHER,
@@ -22,7 +22,13 @@ from apps.pilots.invoices.workflow import (
 )
 from apps.policies.adoption import enforce
 from apps.policies.services import create_policy, save_draft
-from apps.registry.services import activate_agent, grant, register_agent, register_tool
+from apps.registry.services import (
+    activate_agent,
+    grant,
+    register_agent,
+    register_tool,
+    save_reference_list,
+)
 
 WHY = "Demonstration"
 SUPPLIERS, ORDERS = 40, 600
@@ -52,14 +58,17 @@ ITEMS = [
     "Training",
 ]
 AGENTS = (
-    (INTAKE, "Invoice intake", "Reads invoices and checks them.", "low",
+    (INTAKE, "Invoice intake", "Reads invoices and checks them.", "low", "native",
      ("invoices.parse", "invoices.validate", "invoices.hold")),
     (MATCHER, "Invoice matcher", "Matches invoices with suppliers, orders and receipts.", "low",
+     "native",
      ("invoices.match",)),
-    (PAYABLES, "Payables clerk", "Posts invoices and schedules payments.", "medium",
+    (PAYABLES, "Payables clerk", "Posts invoices and schedules payments.", "medium", "native",
      ("invoices.post", "payments.schedule")),
-    (VENDOR_DESK, "Vendor desk", "Proposes changes to supplier master data.", "high",
+    (VENDOR_DESK, "Vendor desk", "Proposes changes to supplier master data.", "high", "native",
      ("suppliers.change_account",)),
+    ("supplier-helpdesk", "Supplier helpdesk", "Answers suppliers' questions by mail.", "medium",
+     "external", ("suppliers.answer",)),
 )  # fmt: skip
 
 
@@ -67,11 +76,18 @@ def seed() -> None:
     """Everything as the system, through the same services as people use."""
     seed_master_data()
     seed_queues()
-    tools = {spec.name: register_tool(actor=None, spec=spec) for spec in TOOLS}
+    save_reference_list(
+        actor=None,
+        slug=KNOWN_ADDRESSES,
+        title="Addresses of suppliers",
+        values=[address_of(supplier.name) for supplier in Supplier.objects.all()],
+        reason=WHY,
+    )
+    tools = {spec.name: register_tool(actor=None, spec=spec) for spec in (*TOOLS, OUTSIDE_TOOL)}
     owner = User.objects.get(username="operator")
     creator = User.objects.get(username="admin")
     sponsor = Department.objects.get(slug="finance")
-    for slug, name, purpose, risk, names in AGENTS:
+    for slug, name, purpose, risk, kind, names in AGENTS:
         agent = register_agent(
             actor=None,
             slug=slug,
@@ -81,6 +97,7 @@ def seed() -> None:
             created_by=creator,
             sponsor=sponsor,
             risk_tier=risk,
+            kind=kind,
             data_classes=["internal"],
         )
         for tool in names:
@@ -97,6 +114,10 @@ def seed() -> None:
         policy = create_policy(actor=None, slug=slug, title=title, purpose=purpose)
         enforce(version=save_draft(actor=None, policy=policy, text=text), reason=WHY)
     install_workflow(definition=InvoiceTriage(), process="invoice-triage")
+
+
+def address_of(name: str) -> str:
+    return f"billing@{name.lower().replace(' ', '-')}.example"
 
 
 def seed_queues() -> None:

@@ -160,3 +160,27 @@ TOOLS: tuple[ToolSpec, ...] = (
         idempotent=True,
     ),
 )
+
+KNOWN_ADDRESSES = "supplier-addresses"
+
+# What an agent that lives elsewhere does with its own hands, after asking the gate.
+OUTSIDE_TOOL = ToolSpec(
+    name="suppliers.answer",
+    title="Answer a supplier",
+    description="Sends one mail to a supplier.",
+    input_schema=record({"recipient": TEXT, "text": {"type": "string", "maxLength": 4000}}),
+    facts_schema=record(
+        {},
+        {
+            "recipient_known": {
+                "type": "boolean",
+                "title": "Recipient on the organisation's list",
+                "in_list": KNOWN_ADDRESSES,
+                "argument": "recipient",
+            }
+        },
+    ),
+    effect="irreversible",
+    data_class="internal",
+    executor="agent",
+)

@@ -27,7 +27,7 @@ def named(path: str, spec: ToolSpec) -> str:
     """`facts.account_known_days` as people say it."""
     title = schema_at(path, spec).get("title")
     if title:
-        return str(title)
+        return f"{title[:1].lower()}{title[1:]}"
     if path.startswith("role "):
         return f"agent in role {path.removeprefix('role ')}"
     if path == "now.time":
