@@ -183,6 +183,13 @@ SECURE_CSP: dict[str, list[str]] = {
     "manifest-src": ["'self'"],
 }
 
+# Plotly's empty style element, and the one of a map library that it carries and we do not use; the
+# second changes with its version, and the browser tests notice.
+CHART_STYLES = [
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+    "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='",
+]
+
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.SessionAuthentication",

@@ -246,6 +246,7 @@ def merged(
         "agents": Counter(summary.get("agents", {})),
         "tools": Counter(summary.get("tools", {})),
         "amounts": Counter(summary.get("amounts", {})),
+        "by_pair": {pair: Counter(counts) for pair, counts in summary.get("by_pair", {}).items()},
         "reviews": summary.get("reviews", 0),
         "listed": summary.get("listed", 0),
         "oldest": rows[-1].at.isoformat() if rows else summary.get("oldest", ""),
@@ -255,6 +256,7 @@ def merged(
         found["pairs"][pair] += 1
         found["agents"][flip.agent_slug] += 1
         found["tools"][flip.tool] += 1
+        found["by_pair"].setdefault(pair, Counter())[flip.tool] += 1
         found["amounts"][pair] += flip.amount or 0
         found["reviews"] += (flip.after == "review") - (flip.before == "review")
     return {

@@ -13,7 +13,9 @@ from apps.access.guards import PersonRequest, needs
 from apps.access.queries import holds
 from apps.common import diffing
 from apps.common.clock import now
+from apps.common.csp import drawing_charts
 from apps.common.errors import Absent, Invalid
+from apps.common.figures import stacked_bars
 from apps.common.middleware import told
 from apps.policies import backtests, builder, proof, queries, services
 from apps.policies.analysis.report import broken_claims
@@ -206,9 +208,12 @@ def backtest(request: PersonRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
         "pair": pair,
         "out_of_date": row.text_digest != row.version.digest
         or row.base_digest != backtests.base_digest(),
+        "figure": stacked_bars(
+            row.summary.get("by_pair", {}), across="Action", up="Decided otherwise"
+        ),
         "may_draft": holds(request.user, "policies.draft"),
     }
-    return render(request, "policies/backtest.html", context)
+    return drawing_charts(render(request, "policies/backtest.html", context))
 
 
 @needs("policies.draft")
