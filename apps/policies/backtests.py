@@ -201,8 +201,12 @@ class Replay:
         """Only requests whose rules differ are judged: equal rules cannot decide otherwise."""
         asked = [row for row in rows if self.may_differ(row.request)]
         requests = [row.request for row in asked]
+        contexts: bench.Contexts = {}
         pairs = zip(
-            asked, self.before.judge_all(requests), self.after.judge_all(requests), strict=True
+            asked,
+            self.before.judge_all(requests, contexts),
+            self.after.judge_all(requests, contexts),
+            strict=True,
         )
         return [
             flip_of(self.row, row, before.effect, after.effect)

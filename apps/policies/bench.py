@@ -6,6 +6,7 @@ guardrails do, and a grant that ended meanwhile is no flip.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ ASSUMED = Compiled(
     parsed("permit (principal, action, resource);"),
 )
 Key = tuple[str, str, tuple[str, ...]]
+Ready = tuple[dict[str, Any], str]
+Contexts = dict[Key, list[Ready]]
 
 
 def specs() -> dict[str, ToolSpec]:
@@ -84,32 +87,39 @@ class Bench:
         """One request in its recorded form: {agent, roles, tool, context}. Never raises."""
         return next(iter(self.judge_all([request])))
 
-    def judge_all(self, requests: Sequence[Mapping[str, Any]]) -> list[Judgement]:
-        """Many at once: one call of Cedar per slice, a second one for those that would wait."""
+    def judge_all(
+        self, requests: Sequence[Mapping[str, Any]], contexts: Contexts | None = None
+    ) -> list[Judgement]:
+        """Many at once: one call of Cedar per slice, a second one for those that would wait.
+        `contexts` shares what was made ready for another set of rules about the same requests."""
+        ready: Contexts = {} if contexts is None else contexts
         groups: dict[Key, list[int]] = defaultdict(list)
         found: list[Judgement] = [UNKNOWN] * len(requests)
         for index, request in enumerate(requests):
             if request.get("tool") in self.specs:
                 groups[key_of(request)].append(index)
         for key, indexes in groups.items():
-            for index, verdict in zip(
-                indexes, self.judge_slice(key, [requests[i] for i in indexes]), strict=True
-            ):
+            verdicts = self.judge_slice(key, [requests[i] for i in indexes], ready)
+            for index, verdict in zip(indexes, verdicts, strict=True):
                 found[index] = verdict
         return found
 
-    def judge_slice(self, key: Key, requests: Sequence[Mapping[str, Any]]) -> list[Judgement]:
+    def judge_slice(
+        self, key: Key, requests: Sequence[Mapping[str, Any]], ready: Contexts
+    ) -> list[Judgement]:
         try:
             cut = self.slice(key)
-            contexts = [context_of(cut, request) for request in requests]
-            answers = ask(cut, key, contexts)
+            if key not in ready:
+                ready[key] = [made_ready(cut, request) for request in requests]
+            contexts = ready[key]
+            answers = ask(cut, key, [text for _context, text in contexts])
         except (Unrepresentable, ValueError) as error:
             if len(requests) == 1:
                 return [refused(str(error), (str(error),))]
-            return [self.judge_slice(key, [request])[0] for request in requests]
+            return [self.judge_slice(key, [request], {})[0] for request in requests]
         return [
             decide(Replay(cut, key, context, answer), cut.rules, context.get("approvals", ()))
-            for context, answer in zip(contexts, answers, strict=True)
+            for (context, _text), answer in zip(contexts, answers, strict=True)
         ]
 
 
@@ -125,7 +135,13 @@ def context_of(cut: Slice, request: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def ask(cut: Slice, key: Key, contexts: Iterable[Mapping[str, Any]]) -> list[Answer]:
+def made_ready(cut: Slice, request: Mapping[str, Any]) -> Ready:
+    """The context in Cedar's form, and as the text that Cedar reads."""
+    context = context_of(cut, request)
+    return context, json.dumps(context)
+
+
+def ask(cut: Slice, key: Key, contexts: Iterable[str]) -> list[Answer]:
     tool, agent, _roles = key
     asked = [
         {
@@ -160,4 +176,5 @@ class Replay:
         if self.first is not None:
             answer, self.first = self.first, None
             return answer
-        return ask(self.cut, self.key, [{**self.context, "approvals": list(approvals)}])[0]
+        context = json.dumps({**self.context, "approvals": list(approvals)})
+        return ask(self.cut, self.key, [context])[0]

@@ -14,7 +14,7 @@ from pathlib import Path
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--full", action="store_true", help="longer rounds, steadier figures")
-    parser.add_argument("--only", default="", help="verdicts, http, celery or rest")
+    parser.add_argument("--only", default="", help="verdicts, http, celery, proofs or rest")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
@@ -42,7 +42,7 @@ def measure(options: argparse.Namespace) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from tests.bench import at_rest, runs, verdicts
+    from tests.bench import at_rest, proofs, runs, verdicts
     from tests.bench.place import Row, table
 
     call_command("migrate", verbosity=0)
@@ -52,10 +52,11 @@ def measure(options: argparse.Namespace) -> None:
         "verdicts": verdicts.in_process,
         "http": verdicts.over_http,
         "celery": runs.through_celery,
+        "proofs": proofs.proofs,
         **({"rest": at_rest.at_rest} if sqlite else {}),
     }
     wanted = options.only.split(",") if options.only else list(recipes)
-    if "verdicts" not in wanted and {"http", "celery"} & set(wanted):
+    if "verdicts" not in wanted and {"http", "celery", "proofs"} & set(wanted):
         verdicts.world(100)
         verdicts.bare_commit()
     for name, recipe in recipes.items():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
 
 from apps.access.models import User
@@ -637,3 +639,48 @@ def test_a_new_policy_without_a_base_is_put_to_the_vote_as_well(
     motion = motions.propose_policy(actor=council["chair"], version=version, rationale="Wood.")
     assert motion.packet["base"] is None
     assert motion.packet["analysis"]["changes"][0]["after"] == "deny"
+
+
+@pytest.mark.pg
+@pytest.mark.django_db(transaction=True)
+def test_votes_at_one_instant_are_all_counted_and_the_close_comes_once(
+    base: PolicyVersion, council: Council
+) -> None:
+    motion = in_ballot(base, council)
+    people = list(council.values())
+    start, troubles = threading.Barrier(len(people)), []
+
+    def run(user: User) -> None:
+        try:
+            start.wait()
+            vote(motion, user)
+        except Refused as refusal:
+            troubles.append(refusal.code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[user]) for user in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == []
+    Motion.objects.filter(pk=motion.pk).update(ballot_closes_at=now())
+
+    def close() -> None:
+        try:
+            ballots.sweep()
+        except Refused as refusal:
+            troubles.append(refusal.code)
+        finally:
+            connection.close()
+
+    closers = [threading.Thread(target=close) for _ in range(3)]
+    for thread in closers:
+        thread.start()
+    for thread in closers:
+        thread.join()
+    motion.refresh_from_db()
+    assert (motion.status, motion.result["for"]) == ("effective", 5)
+    assert LedgerEvent.objects.filter(type="motion.tallied").count() == 1
+    assert LedgerEvent.objects.filter(type="policy.activated").count() == 2

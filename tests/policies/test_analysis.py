@@ -221,6 +221,14 @@ def test_rules_that_do_nothing_are_told(rules: list[Any], weak: str) -> None:
     assert lint.kind == weak
 
 
+def test_a_rule_without_conditions_is_compared_as_well() -> None:
+    always = compiled(text_of([("true", False, 1)]))
+    (difference,) = differences(SPEC, [], always)
+    assert (difference.before, difference.after, difference.cells) == ("allow", "deny", 1)
+    assert analyse([SPEC], [], always)["changes"][0]["where"][0]["when"] == "always"
+    assert weaknesses([SPEC], always) == []
+
+
 def test_two_people_instead_of_one_is_stricter_and_not_redundant() -> None:
     rules = [("context.facts.amount > 5", True, 1), ("context.facts.amount > 9", True, 2)]
     assert weaknesses([SPEC], compiled(text_of(rules))) == []

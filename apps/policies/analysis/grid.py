@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from apps.registry.rules import ToolSpec
 
 BUDGET = 5_000_000
 MOST_BOXES = 12
+MOST_OTHERS = 5
 ALLOW, DENY, REVIEW = 0, 1, 2
 Codes = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -183,6 +185,9 @@ def differences(
 
 def boxes_of(grid: Grid, mask: Booleans) -> Iterator[Box]:
     """Covers the cells by boxes, the widest possible around each first uncovered cell."""
+    if not grid.axes:
+        yield Box({}, {}, int(mask.sum()))
+        return
     left = mask.copy()
     for _ in range(MOST_BOXES):
         first = np.argwhere(left)
@@ -192,7 +197,7 @@ def boxes_of(grid: Grid, mask: Booleans) -> Iterator[Box]:
         spans = [[index] for index in start]
         for axis in range(len(spans)):
             widen(mask, spans, axis)
-        part = np.ix_(*spans) if spans else ()
+        part = np.ix_(*spans)
         fresh = int(left[part].sum())
         left[part] = False
         yield box_of(grid, spans, start, fresh)
@@ -262,67 +267,74 @@ def weak_for(spec: ToolSpec, guards: Sequence[Guard]) -> Iterator[tuple[str, str
     except TooLarge:
         yield from ((guard.rule.key, "works", ()) for guard in guards)
         return
-    hits = [grid.whole(grid.holds(guard.condition)) for guard in guards]
-    finals = np.zeros(grid.shape, dtype=np.int32)
-    for guard, hit in zip(guards, hits, strict=True):
-        if not guard.rule.checkpoint:
-            finals += hit
-    dropped: set[int] = set()
-    for index, (guard, hit) in enumerate(zip(guards, hits, strict=True)):
-        verdict, by = weakness(index, guards, hits, finals, dropped)
-        if verdict == "redundant":
-            dropped.add(index)
-            if not guard.rule.checkpoint:
-                finals -= hit
+    work = Weighing(grid, guards)
+    for index, guard in enumerate(guards):
+        verdict, by = work.weigh(index)
         yield guard.rule.key, verdict, tuple(guards[other].rule.key for other in by)
 
 
-def weakness(
-    index: int,
-    guards: Sequence[Guard],
-    hits: Sequence[Booleans],
-    finals: np.ndarray[Any, np.dtype[np.int32]],
-    dropped: set[int],
-) -> tuple[str, list[int]]:
-    """`dropped` rules were found redundant already: of two equal rules only one is told."""
-    guard, hit = guards[index], hits[index]
-    if not hit.any():
-        return "unreachable", []
-    if guard.rule.checkpoint:
-        deciding = hit & (finals == 0)
-        if not deciding.any():
-            return "overridden", others(index, guards, hits, hit, final=True)
-    else:
-        deciding = hit & (finals == 1)
-        if not deciding.any():
-            return "redundant", others(index, guards, hits, hit, final=True)
-        return "works", []
-    for other, rival in enumerate(guards):
-        same = rival.rule.checkpoint == guard.rule.checkpoint
-        if other in dropped or other == index or not same or not covers(rival.rule, guard.rule):
-            continue
-        deciding = deciding & ~hits[other]
-    if deciding.any():
-        return "works", []
-    return "redundant", others(index, guards, hits, hit, final=False)
+Signature = tuple[str, int, int, bool]
 
 
-def covers(rival: Rule, rule: Rule) -> bool:
-    """Whether the rival asks for at least as many people, as soon, and no less surely."""
-    soon = rival.within_seconds == rule.within_seconds or (rival.within_seconds > 0 and (
-        not rule.within_seconds or rival.within_seconds <= rule.within_seconds
-    ))  # fmt: skip
-    return rival.approvers >= rule.approvers and soon and (rule.sampled or not rival.sampled)
+class Weighing:
+    """Whether each rule decides anything. How often every cell is hit is counted once per way of
+    deciding (deny, or a checkpoint with so many people so soon), so that a rule is weighed against
+    all others by a few comparisons. A rule found redundant is taken out of the counts: of two
+    equal rules only one is told."""
+
+    def __init__(self, grid: Grid, guards: Sequence[Guard]) -> None:
+        self.guards = guards
+        self.hits = [grid.whole(grid.holds(guard.condition)) for guard in guards]
+        self.counts: dict[Signature, np.ndarray[Any, np.dtype[np.int32]]] = {}
+        for guard, hit in zip(guards, self.hits, strict=True):
+            key = signature(guard.rule)
+            self.counts.setdefault(key, np.zeros(grid.shape, dtype=np.int32))
+            self.counts[key] += hit
+        self.none = np.zeros(grid.shape, dtype=np.int32)
+
+    def weigh(self, index: int) -> tuple[str, list[int]]:
+        hit, key = self.hits[index], signature(self.guards[index].rule)
+        if not hit.any():
+            return "unreachable", []
+        deciding = hit & (self.counts[key] == 1)
+        if key != DENIES:
+            undenied = hit & (self.counts.get(DENIES, self.none) == 0)
+            if not undenied.any():
+                return "overridden", self.others(index, denying=True)
+            deciding &= undenied
+        for rival, count in self.counts.items():
+            if rival != key and covers(rival, key):
+                deciding &= count == 0
+        if deciding.any():
+            return "works", []
+        self.counts[key] -= hit
+        return "redundant", self.others(index, denying=key == DENIES)
+
+    def others(self, index: int, *, denying: bool) -> list[int]:
+        """Some of those who take the rule's place where it matches."""
+        found = (
+            other
+            for other, guard in enumerate(self.guards)
+            if other != index
+            and denying == (not guard.rule.checkpoint)
+            and bool((self.hits[other] & self.hits[index]).any())
+        )
+        return list(islice(found, MOST_OTHERS))
 
 
-def others(
-    index: int, guards: Sequence[Guard], hits: Sequence[Booleans], hit: Booleans, *, final: bool
-) -> list[int]:
-    """Who takes the rule's place where it matches."""
-    return [
-        other
-        for other, guard in enumerate(guards)
-        if other != index
-        and final != bool(guard.rule.checkpoint)
-        and bool((hits[other] & hit).any())
-    ][:5]
+DENIES: Signature = ("", 0, 0, False)
+
+
+def signature(rule: Rule) -> Signature:
+    if not rule.checkpoint:
+        return DENIES
+    return rule.checkpoint, rule.approvers, rule.within_seconds, rule.sampled
+
+
+def covers(rival: Signature, rule: Signature) -> bool:
+    """Whether the rival asks at the same checkpoint for at least as many people, as soon, and no
+    less surely."""
+    if rival[0] != rule[0] or DENIES in (rival, rule):
+        return False
+    soon = rival[2] == rule[2] or (rival[2] > 0 and (not rule[2] or rival[2] <= rule[2]))
+    return rival[1] >= rule[1] and soon and (rule[3] or not rival[3])
