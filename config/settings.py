@@ -255,7 +255,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "council-sweep": {
         "task": "apps.council.tasks.sweep",
-        "schedule": 3.0,
+        "schedule": 5.0,
         "options": {"queue": "control", "expires": 10},
     },
     "council-certifications": {
@@ -265,7 +265,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "policies-sweep": {
         "task": "apps.policies.tasks.sweep",
-        "schedule": 2.0,
+        "schedule": 15.0,
         "options": {"queue": "control", "expires": 10},
     },
     "runtime-sweep": {

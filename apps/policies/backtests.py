@@ -8,11 +8,14 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
+from kombu.exceptions import OperationalError
 
 from apps.access.models import User
 from apps.access.services import permitted
@@ -55,7 +58,18 @@ def start_backtest(
         row.total = window(row).count() if most <= MOST else min(most, counted(row))
         row.save(force_insert=True)
         record(type="policy.backtest_started", object=version, after={"backtest": str(row.pk)})
+        transaction.on_commit(partial(ring, row.pk))
     return row
+
+
+def ring(pk: uuid.UUID) -> None:
+    """Tells a worker. A broker that is down costs a sweep interval."""
+    try:
+        current_app.send_task(
+            "apps.policies.tasks.backtest", args=[str(pk)], queue="steps", retry=False
+        )
+    except (OperationalError, OSError) as error:
+        log.warning("The broker did not take a message: %s", error)
 
 
 def running_backtest(version: PolicyVersion) -> bool:

@@ -33,6 +33,8 @@ def time_passes(motion: Motion, *names: str) -> None:
     moment = now() - dt.timedelta(seconds=1)
     Motion.objects.filter(pk=motion.pk).update(**dict.fromkeys(names, moment))
     ballots.sweep()
+    run_backtests()
+    ballots.sweep()
     motion.refresh_from_db()
 
 

@@ -23,7 +23,7 @@ from apps.council.services.common import constitution
 from apps.ledger.models import LedgerEvent
 from apps.policies import backtests
 from apps.policies.adoption import enforce
-from apps.policies.models import Backtest, Policy, PolicyVersion
+from apps.policies.models import Backtest, JudgedRequest, Policy, PolicyVersion
 from apps.policies.services import create_policy, save_draft, state_claim
 from apps.registry.models import Agent, Tool
 from apps.registry.queries import live_grants
@@ -95,9 +95,19 @@ def vote(motion: Motion, user: User, choice: str = "for", reason: str = "") -> B
     )
 
 
+def settle() -> None:
+    """What beat and the worker do: sweeps, and the backtest before anything takes effect."""
+    for _ in range(2):
+        ballots.sweep()
+        for pk in backtests.due():
+            while backtests.work_on(pk):
+                pass
+    ballots.sweep()
+
+
 def closed(motion: Motion) -> Motion:
     over(motion, "ballot_closes_at")
-    ballots.sweep()
+    settle()
     motion.refresh_from_db()
     return motion
 
@@ -393,12 +403,33 @@ def test_adopted_text_that_no_longer_fits_the_tools_is_not_put_in_force(
     gone = {**spec.input_schema, "properties": {"amount": {"type": "integer"}}, "required": []}
     changed = replace(spec, input_schema=gone, resource_keys=())
     register_tool(actor=None, spec=changed)
-    ballots.sweep()
+    settle()
     motion.refresh_from_db()
     assert motion.status == "adopted"
     assert "Could not take effect" in motion.outcome_note
     base.refresh_from_db()
     assert base.status == "in_force"
+
+
+@pytest.mark.parametrize(("rejected", "word"), [(True, "rejected"), (False, "members read 0%")])
+def test_what_happened_since_the_vote_may_pause_it(
+    rejected: bool, word: str, base: PolicyVersion, council: Council, agent: Agent
+) -> None:
+    motion = in_ballot(base, council, FORBID_GLASS.replace("glass", "stone"))
+    for function in ("chair", "security", "legal", "risk"):
+        vote(motion, council[function])
+    Motion.objects.filter(pk=motion.pk).update(ballot_closes_at=now())
+    ballots.close_due()
+    for _ in range(20):
+        assert effect("glass", agent) == "deny"
+    if rejected:
+        JudgedRequest.objects.update(answer="rejected")
+    Motion.objects.filter(pk=motion.pk).update(effective_at=now())
+    settle()
+    motion.refresh_from_db()
+    assert motion.status == "adopted"
+    assert word in motion.outcome_note
+    assert PolicyVersion.objects.get(pk=base.pk).status == "in_force"
 
 
 def test_a_quorum_missed_once_extends_and_missed_twice_defeats(
@@ -437,7 +468,7 @@ def test_a_guardian_stops_once_and_the_chair_records_what_comes_of_it(
         ballots.stop(actor=council["legal"], motion=motion, reason="Wait.")
     ballots.stop(actor=council["security"], motion=motion, reason="Wait.")
     over(motion, "effective_at")
-    ballots.sweep()
+    settle()
     motion.refresh_from_db()
     assert motion.status == "stopped"
     with pytest.raises(NotPermitted):
@@ -446,7 +477,7 @@ def test_a_guardian_stops_once_and_the_chair_records_what_comes_of_it(
     motion.refresh_from_db()
     with pytest.raises(Conflict, match="once"):
         ballots.stop(actor=council["security"], motion=motion, reason="Again.")
-    ballots.sweep()
+    settle()
     motion.refresh_from_db()
     assert motion.status == "effective"
 
@@ -680,6 +711,7 @@ def test_votes_at_one_instant_are_all_counted_and_the_close_comes_once(
         thread.start()
     for thread in closers:
         thread.join()
+    settle()
     motion.refresh_from_db()
     assert (motion.status, motion.result["for"]) == ("effective", 5)
     assert LedgerEvent.objects.filter(type="motion.tallied").count() == 1

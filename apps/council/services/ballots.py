@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -30,6 +30,7 @@ from apps.policies.states import VersionStatus
 
 log = logging.getLogger(__name__)
 MISSES = 2
+PAUSES_AT, FEWEST_ACTIONS = 0.1, 20
 
 
 def ties_for(motions: Sequence[Motion]) -> Callable[[User, Motion], Ties]:
@@ -274,7 +275,8 @@ def sweep() -> None:
     an interval."""
     open_due()
     close_due()
-    for motion in Motion.objects.filter(status=MotionStatus.WAITING, effective_at__lte=now()):
+    due = Motion.objects.filter(status=MotionStatus.WAITING, effective_at__lte=now())
+    for motion in due.select_related("version__policy"):
         put_in_effect(motion)
     unstop()
 
@@ -324,8 +326,39 @@ def unstop() -> None:
                 decline_version(row, "Stopped, and not taken up in time.")
 
 
+def looked_at_again(motion: Motion) -> str | None:
+    """Whether what happened since the vote bears the text out: None while the backtest runs, ""
+    when it does, else a sentence. What was voted on must not decide otherwise a tenth of the
+    actions more (or fewer) than members read, nor allow what a person has rejected meanwhile."""
+    version = motion.version
+    if version is None or stale(motion):
+        return ""
+    found = proof.fresh_backtest(version)
+    if found is None or motion.effective_at is None or found.created_at < motion.effective_at:
+        if not running_backtest(version):
+            start_backtest(actor=None, version=version)
+        return None
+    if found.blocking:
+        return f"It would allow {found.blocking} recorded actions that a person rejected."
+    before = share_of_flips(motion.packet.get("backtest") or {"summary": {}, "done": 0})
+    after = share_of_flips({"summary": found.summary, "done": found.done})
+    if found.done >= FEWEST_ACTIONS and abs(after - before) > PAUSES_AT:
+        return (
+            f"It decides {after:.0%} of the recorded actions otherwise; members read {before:.0%}."
+        )
+    return ""
+
+
+def share_of_flips(told: Mapping[str, Any]) -> float:
+    flips = sum(told["summary"].get("pairs", {}).values())
+    return flips / told["done"] if told["done"] else 0.0
+
+
 def put_in_effect(motion: Motion) -> None:
     """Adopted and waited for: the system puts it in effect, or tells the council why it cannot."""
+    doubt = looked_at_again(motion)
+    if doubt is None:
+        return
     label = f"council {motion.reference}"
     with acting(kind="system", label=label, trigger=str(motion.pk)):
         try:
@@ -337,6 +370,8 @@ def put_in_effect(motion: Motion) -> None:
                 if stale(row):
                     back_to_comment(row)
                     return
+                if doubt:
+                    raise Conflict(doubt)
                 take_effect(row)
                 move(row, MotionStatus.EFFECTIVE, note=row.outcome_note)
         except Refused as error:
