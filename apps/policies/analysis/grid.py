@@ -132,18 +132,20 @@ class Codebook:
         self.checkpoints = sorted(set(checkpoints))
 
     def codes(self, grid: Grid, guards: Sequence[Guard]) -> Codes:
-        asked = np.zeros(grid.shape, dtype=np.int64)
-        for index, name in enumerate(self.checkpoints):
-            people = np.zeros(grid.shape, dtype=np.int64)
-            for guard in guards:
-                if guard.rule.checkpoint == name:
-                    hit = grid.whole(grid.holds(guard.condition))
-                    people = np.where(hit, np.maximum(people, guard.rule.approvers), people)
-            asked += people * 10**index
-        codes = np.where(asked > 0, asked + REVIEW, ALLOW)
+        denied = np.zeros(grid.shape, dtype=bool)
+        people = {name: np.zeros(grid.shape, dtype=np.int8) for name in self.checkpoints}
         for guard in guards:
+            hit = grid.holds(guard.condition)
             if not guard.rule.checkpoint:
-                codes = np.where(grid.whole(grid.holds(guard.condition)), DENY, codes)
+                np.logical_or(denied, hit, out=denied)
+                continue
+            needed = people[guard.rule.checkpoint]
+            np.maximum(needed, hit * np.int8(guard.rule.approvers), out=needed)
+        codes = np.zeros(grid.shape, dtype=np.int64)
+        for index, name in enumerate(self.checkpoints):
+            codes += people[name].astype(np.int64) * 10**index
+        codes[codes > 0] += REVIEW
+        codes[denied] = DENY
         return codes
 
     def words(self, code: int) -> str:
