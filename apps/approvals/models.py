@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from guardian.models import UserObjectPermissionBase
 
 from apps.access.models import User
@@ -19,8 +19,17 @@ class Queue(Tracked):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
     purpose = models.TextField(blank=True)
+    escalates_to = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(escalates_to__isnull=True) | ~Q(escalates_to=F("id")),
+                name="a_queue_does_not_escalate_to_itself",
+            )
+        ]
         permissions = [("decide_queue", "Decide on the requests of the queue")]
 
     def __str__(self) -> str:
@@ -80,6 +89,7 @@ class ApprovalRequest(models.Model):
     )
     execution = models.CharField(max_length=14, choices=Execution.choices, default=Execution.NONE)
     approvers_needed = models.PositiveSmallIntegerField()
+    rule_key = models.CharField(max_length=120, blank=True)
     rule = models.JSONField(default=dict)
     evidence = models.JSONField(default=dict)
     evidence_digest = models.CharField(max_length=64)
@@ -91,6 +101,8 @@ class ApprovalRequest(models.Model):
     decide_by = models.DateTimeField()
     execute_by = models.DateTimeField(null=True)
     first_seen_at = models.DateTimeField(null=True)
+    escalate_at = models.DateTimeField(null=True)
+    escalated_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
     holder = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -137,6 +149,22 @@ class ApprovalRequest(models.Model):
             models.Index(fields=["agent", "status"], name="request_by_agent"),
             models.Index(fields=["-created_at", "-id"], name="request_newest"),
             models.Index(fields=["action_ref"], name="request_by_action"),
+            models.Index(
+                fields=["tool", "rule_key", "-decided_at"],
+                condition=Q(decided_at__isnull=False),
+                name="request_alike",
+            ),
+            models.Index(fields=["agent", "intent_digest"], name="request_by_intent"),
+            models.Index(
+                fields=["-decided_at", "-id"],
+                condition=Q(decided_at__isnull=False),
+                name="request_decided_newest",
+            ),
+            models.Index(
+                fields=["escalate_at"],
+                condition=Q(status="pending", escalated_at__isnull=True),
+                name="request_to_escalate",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -148,13 +176,17 @@ class ApprovalRequest(models.Model):
 
 
 class RequestCheckpoint(models.Model):
-    """One checkpoint that the request must pass, as the rule stood when it was asked."""
+    """One checkpoint that the request must pass, as the rule stood when it was asked. The second
+    queue is set when the request escalates: from then on its people may decide as well."""
 
     request = models.ForeignKey(
         ApprovalRequest, on_delete=models.CASCADE, related_name="checkpoints"
     )
     checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="+")
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+")
+    second_queue = models.ForeignKey(
+        Queue, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     needed = models.PositiveSmallIntegerField()
 
     objects: ClassVar[models.Manager[RequestCheckpoint]] = models.Manager()
@@ -183,6 +215,7 @@ class Vote(models.Model):
     digest = models.CharField(max_length=64)
     queues = models.JSONField(default=list)
     cast_at = models.DateTimeField()
+    bulk_id = models.UUIDField(null=True)
     void = models.BooleanField(default=False)
     void_reason = models.CharField(max_length=200, blank=True)
 
@@ -200,3 +233,43 @@ class Vote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.voter_label}: {self.choice}"
+
+
+class Snooze(models.Model):
+    """A request that a person does not want to see for a while. No clock stops for it."""
+
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.CASCADE, related_name="snoozes")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    until = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Snooze]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "user"], name="a_person_snoozes_a_request_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"until {self.until}"
+
+
+class Look(models.Model):
+    """When a person first opened a request, and how often: what they saw before they decided."""
+
+    request = models.ForeignKey(ApprovalRequest, on_delete=models.CASCADE, related_name="looks")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    times = models.PositiveIntegerField(default=1)
+
+    objects: ClassVar[models.Manager[Look]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["request", "user"], name="a_person_has_one_look_row")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.times} times"

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import datetime as dt
+import statistics
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
@@ -12,12 +17,14 @@ from apps.access.models import User
 from apps.access.queries import holders, holds
 from apps.approvals.models import (
     ApprovalRequest,
+    Look,
     Queue,
     QueueUserObjectPermission,
     RequestCheckpoint,
+    Snooze,
     Vote,
 )
-from apps.approvals.rules import Cast, Fact, Need, conflict
+from apps.approvals.rules import BULK_RISKS, MOST_AT_ONCE, Cast, Fact, Need, conflict
 from apps.approvals.states import RequestStatus
 from apps.common.clock import now
 from apps.common.errors import Absent
@@ -27,6 +34,7 @@ from apps.registry.models import Agent, Tool
 from apps.registry.signals import InFlight
 
 LISTED = 100
+ALIKE = 200
 COUNTED = 1_000
 
 
@@ -49,10 +57,13 @@ def visible(user: User) -> QuerySet[ApprovalRequest]:
     found = ApprovalRequest.objects.select_related("queue", "agent", "holder")
     if holds(user, "approvals.view"):
         return found
-    asked = RequestCheckpoint.objects.filter(
-        request_id=OuterRef("pk"), queue_id__in=queue_ids(user)
-    )
-    return found.filter(Exists(asked)) if queue_ids(user) else found.none()
+    return found.filter(Exists(asked_of(user))) if queue_ids(user) else found.none()
+
+
+def asked_of(user: User) -> QuerySet[RequestCheckpoint]:
+    """The parts of a request that are put to the person's queues, by escalation too."""
+    mine = Q(queue_id__in=queue_ids(user)) | Q(second_queue_id__in=queue_ids(user))
+    return RequestCheckpoint.objects.filter(mine, request_id=OuterRef("pk"))
 
 
 def open_for(user: User) -> QuerySet[ApprovalRequest]:
@@ -60,11 +71,10 @@ def open_for(user: User) -> QuerySet[ApprovalRequest]:
     a conflict (owner, registrar, requester)."""
     if not queue_ids(user):
         return ApprovalRequest.objects.none()
-    asked = RequestCheckpoint.objects.filter(
-        request_id=OuterRef("pk"), queue_id__in=queue_ids(user)
-    )
     answered = Vote.objects.filter(request_id=OuterRef("pk"), voter=user, void=False)
-    found = ApprovalRequest.objects.filter(Exists(asked), ~Exists(answered), status="pending")
+    found = ApprovalRequest.objects.filter(
+        Exists(asked_of(user)), ~Exists(answered), status="pending"
+    )
     conflicted = Q(agent__owner=user) | Q(agent__created_by=user) | Q(requester=user)
     return found.exclude(conflicted).select_related("queue", "agent", "holder")
 
@@ -79,6 +89,7 @@ def waiting_count(user: Any) -> int:
 VIEWS = {
     "mine": "For me",
     "claimed": "Claimed by me",
+    "snoozed": "Snoozed",
     "late": "Past due soon",
     "all": "All open",
     "decided": "Decided by me",
@@ -127,6 +138,10 @@ def in_view(user: User, view: str) -> QuerySet[ApprovalRequest]:
     if view == "all":
         return visible(user).filter(status="pending")
     rows = open_for(user)
+    snoozed = Snooze.objects.filter(request_id=OuterRef("pk"), user=user, until__gt=now())
+    if view == "snoozed":
+        return rows.filter(Exists(snoozed))
+    rows = rows.exclude(Exists(snoozed))
     if view == "claimed":
         return rows.filter(holder=user, lease_until__gt=now())
     if view == "late":
@@ -196,9 +211,15 @@ def facts_of(request: ApprovalRequest) -> list[Fact]:
 def needs_of(request: ApprovalRequest) -> list[Need]:
     barred = conflicted(request)
     return [
-        Need(str(row.checkpoint_id), row.needed, eligible_people(row.queue_id) - barred)
+        Need(str(row.checkpoint_id), row.needed, people_of(row) - barred)
         for row in request.checkpoints.all()
     ]
+
+
+def people_of(part: RequestCheckpoint) -> frozenset[int]:
+    """Who may pass a checkpoint: its queue's people, and after half time the second level's."""
+    found = eligible_people(part.queue_id)
+    return found | eligible_people(part.second_queue_id) if part.second_queue_id else found
 
 
 def conflicted(request: ApprovalRequest) -> frozenset[int]:
@@ -217,7 +238,8 @@ def why_not(user: User, request: ApprovalRequest) -> str:
     )
     if reason:
         return reason
-    asked = set(request.checkpoints.values_list("queue_id", flat=True))
+    parts = request.checkpoints.values_list("queue_id", "second_queue_id")
+    asked = {queue for part in parts for queue in part if queue is not None}
     if not asked & queue_ids(user):
         return "You may not decide in this queue."
     if request.votes.filter(voter=user, void=False).exists():
@@ -252,6 +274,140 @@ def queues(user: User) -> list[Queue]:
     return list(Queue.objects.filter(pk__in=queue_ids(user)).order_by("name"))
 
 
+def looked_at(user: User, requests: Iterable[uuid.UUID]) -> int:
+    """How many of these requests the person has opened."""
+    return Look.objects.filter(user=user, request_id__in=list(requests)).count()
+
+
+@dataclass(frozen=True)
+class Alike:
+    """How requests of the same action and rule were decided lately. Never a recommendation."""
+
+    counts: dict[str, int]
+    reversed_later: int
+    newest: list[ApprovalRequest]
+
+
+def alike(request: ApprovalRequest, days: int = 90) -> Alike:
+    """The newest decided requests of the same action and rule, the same counterparty first."""
+    rows = ApprovalRequest.objects.filter(
+        tool=request.tool,
+        rule_key=request.rule_key,
+        decided_at__gte=now() - dt.timedelta(days=days),
+        status__in=("approved", "rejected", "returned"),
+    ).exclude(pk=request.pk)
+    found = list(rows.order_by("-decided_at")[:ALIKE])
+    counts = Counter(row.status for row in found)
+    undone = sum(row.execution == "rolled_back" for row in found)
+    same = [row for row in found if row.title.split(",")[0] == request.title.split(",")[0]]
+    others = [row for row in found if row not in same]
+    return Alike(dict(counts), undone, (same + others)[:3])
+
+
+def turned_down(agent_id: int, intent_digest: str, days: int = 30) -> int:
+    """How often people have refused exactly this wish of the agent."""
+    return ApprovalRequest.objects.filter(
+        agent_id=agent_id,
+        intent_digest=intent_digest,
+        status__in=("rejected", "returned"),
+        decided_at__gte=now() - dt.timedelta(days=days),
+    ).count()
+
+
+def bulk_groups(user: User) -> list[tuple[str, str, int]]:
+    """(action, rule, number) of what the person could answer together."""
+    rows = open_for(user).filter(risk__in=BULK_RISKS).order_by()
+    groups = rows.values("tool", "rule_key").annotate(number=Count("pk")).filter(number__gte=2)
+    return [
+        (row["tool"], row["rule_key"], row["number"]) for row in groups.order_by("-number")[:20]
+    ]
+
+
+def in_group(user: User, tool: str, rule: str) -> list[ApprovalRequest]:
+    rows = open_for(user).filter(tool=tool, rule_key=rule, risk__in=BULK_RISKS)
+    return list(rows.order_by("decide_by", "pk")[:MOST_AT_ONCE])
+
+
+def looks_of(user: User, rows: Iterable[ApprovalRequest]) -> set[uuid.UUID]:
+    found = Look.objects.filter(user=user, request__in=list(rows))
+    return set(found.values_list("request_id", flat=True))
+
+
 def next_after(user: User, request: ApprovalRequest) -> ApprovalRequest | None:
     """The person's next item in due order, after a decision."""
     return open_for(user).exclude(pk=request.pk).order_by("decide_by", "pk").first()
+
+
+@dataclass(frozen=True)
+class Insight:
+    """How questions were dealt with; medians in minutes. `covered` is how many the figures rest
+    on: the newest of the window, at most INSIGHT."""
+
+    days: int
+    covered: int
+    more: bool
+    open_now: int
+    past_due: int
+    statuses: dict[str, int]
+    first_look: float | None
+    decision: float | None
+    hours: float
+    people: list[tuple[str, int, int]]
+    by_day: dict[str, dict[str, int]]
+    reversed_later: int
+
+
+INSIGHT = 10_000
+
+
+def insight(reader: User, days: int = 30) -> Insight:
+    """The figures of the queues that the reader may see."""
+    moment = now()
+    rows = visible(reader)
+    opened = rows.filter(status="pending").order_by()
+    ended = rows.filter(decided_at__gte=moment - dt.timedelta(days=days)).order_by("-decided_at")
+    found = list(
+        ended.values_list("pk", "status", "created_at", "first_seen_at", "decided_at", "execution")[
+            : INSIGHT + 1
+        ]
+    )
+    more, found = len(found) > INSIGHT, found[:INSIGHT]
+    statuses = Counter(row[1] for row in found)
+    looks = [minutes(row[2], row[3]) for row in found if row[3]]
+    takes = [minutes(row[2], row[4]) for row in found if row[1] in ANSWERED and row[4]]
+    by_day: dict[str, Counter[str]] = {}
+    for row in found:
+        by_day.setdefault(row[1], Counter())[f"{row[4]:%Y-%m-%d}"] += 1
+    return Insight(
+        days=days,
+        covered=len(found),
+        more=more,
+        open_now=opened[:COUNTED].count(),
+        past_due=opened.filter(respond_by__lte=moment, first_seen_at=None)[:COUNTED].count(),
+        statuses=dict(statuses),
+        first_look=statistics.median(looks) if looks else None,
+        decision=statistics.median(takes) if takes else None,
+        hours=round(len(takes) * int(settings.COUNCIL["REVIEW_MINUTES"]) / 60, 1),
+        people=load_by_person(reader, moment - dt.timedelta(days=days)),
+        by_day={status: dict(counts) for status, counts in by_day.items()},
+        reversed_later=sum(row[5] == "rolled_back" for row in found),
+    )
+
+
+ANSWERED = ("approved", "rejected", "returned")
+
+
+def minutes(start: dt.datetime, end: dt.datetime) -> float:
+    return round((end - start).total_seconds() / 60, 1)
+
+
+def load_by_person(reader: User, since: dt.datetime) -> list[tuple[str, int, int]]:
+    """(person, answers, of them approvals), most first; of the reader's own queues."""
+    votes = Vote.objects.filter(cast_at__gte=since, void=False).order_by("-cast_at")
+    if not holds(reader, "approvals.view"):
+        votes = votes.filter(request__queue_id__in=queue_ids(reader))
+    answers, approvals = Counter[str](), Counter[str]()
+    for name, choice in votes.values_list("voter_label", "choice")[:INSIGHT]:
+        answers[name] += 1
+        approvals[name] += choice == "approve"
+    return [(name, number, approvals[name]) for name, number in answers.most_common(50)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,31 @@ class Fact:
     title: str
     text: str
     source: str
+
+
+MOST_AT_ONCE = 25
+OPENED_FIRST = 2
+BULK_RISKS = frozenset({"low", "medium"})
+
+
+class Alike(Protocol):
+    tool: str
+    rule_key: str
+    risk: str
+
+
+def bulk_problem(rows: Sequence[Alike], asked: int, looked_at: int) -> str:
+    """Why these requests cannot be answered together; "" when they can. Two of them (all, if
+    there are fewer) must have been opened first."""
+    if asked < 2:
+        return "Choose at least two items."
+    if asked > MOST_AT_ONCE:
+        return f"At most {MOST_AT_ONCE} items are decided at once."
+    if len({(row.tool, row.rule_key) for row in rows}) > 1:
+        return "Only items of the same action and rule are decided together."
+    if any(row.risk not in BULK_RISKS for row in rows):
+        return "Items of high risk are decided one by one."
+    needed = min(OPENED_FIRST, len(rows))
+    if looked_at < needed:
+        return f"Open {needed} of them first, to see what they are like."
+    return ""

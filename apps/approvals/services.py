@@ -3,12 +3,13 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from guardian.shortcuts import assign_perm, remove_perm
 
 from apps.access.models import User
@@ -17,16 +18,19 @@ from apps.approvals import queries, signals
 from apps.approvals.models import (
     ApprovalRequest,
     Checkpoint,
+    Look,
     Queue,
     RequestCheckpoint,
+    Snooze,
     Vote,
 )
-from apps.approvals.rules import copied_from_agent, satisfiable, status_after
+from apps.approvals.rules import bulk_problem, copied_from_agent, satisfiable, status_after
 from apps.approvals.states import EXECUTION_MOVES, Choice, Execution, RequestStatus
 from apps.common.acting import acting
 from apps.common.canonical import digest
 from apps.common.clock import now
 from apps.common.errors import Absent, Conflict, Invalid, NotPermitted
+from apps.common.ids import uuid7
 from apps.common.numbering import save_numbered
 from apps.ledger.services import record
 from apps.policies import services as policies
@@ -184,6 +188,7 @@ def ask(
         summary=summary,
         risk=risk,
         approvers_needed=sum(needed.values()),
+        rule_key=asks[0].rule_id[:120],
         rule=rule_snapshot(asks, checkpoints),
         evidence=evidence,
         evidence_digest=digest(evidence),
@@ -191,6 +196,7 @@ def ask(
         created_at=moment,
         respond_by=moment + dt.timedelta(seconds=min(first.respond_within, within)),
         decide_by=moment + dt.timedelta(seconds=within),
+        escalate_at=moment + dt.timedelta(seconds=within // 2),
         supersedes=supersedes,
     )
     save_numbered(request)
@@ -311,6 +317,7 @@ def vote(
     reason: str,
     digest: str,
     fence: int | None = None,
+    bulk_id: uuid.UUID | None = None,
 ) -> ApprovalRequest:
     """One person's answer. Everything is checked at this moment: that the request is open and not
     past its time, that the person is eligible and has no conflict, that the digest on their
@@ -320,11 +327,132 @@ def vote(
     """
     check_reason(choice, reason)
     try:
-        return cast_vote(actor, request_id, choice, reason.strip(), digest, fence)
+        return cast_vote(actor, request_id, choice, reason.strip(), digest, fence, bulk_id)
     except NotPermitted as refusal:
         request = ApprovalRequest.objects.filter(pk=request_id).first()
         record(type="approval.refused", object=request, outcome="denied", reason=refusal.sentence)
         raise
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of one item of a bulk decision."""
+
+    request: ApprovalRequest
+    done: bool
+    sentence: str
+
+
+def vote_many(
+    *, actor: User, items: Sequence[tuple[uuid.UUID, str]], choice: str, reason: str
+) -> list[Answered]:
+    """One answer to several requests of the same rule and action, each on its own digest and each
+    by itself: what others decided meanwhile is told and stops nothing.
+
+    Raises Invalid for items that do not belong together, that are more than of medium risk, too
+    many at once, or of which too few were opened first.
+    """
+    check_reason(choice, reason)
+    rows = {row.pk: row for row in queries.open_for(actor).filter(pk__in=[pk for pk, _ in items])}
+    if not rows:
+        raise Invalid("None of these waits for you any more.", "bulk")
+    if problem := bulk_problem(list(rows.values()), len(items), queries.looked_at(actor, rows)):
+        raise Invalid(problem, "bulk")
+    bulk_id = uuid7()
+    results = []
+    for pk, seen in items:
+        row = rows.get(pk)
+        if row is None:
+            gone = queries.visible(actor).filter(pk=pk).first()
+            if gone is not None:
+                results.append(Answered(gone, False, decided_sentence(gone)))
+            continue
+        try:
+            decided = vote(
+                actor=actor,
+                request_id=pk,
+                choice=choice,
+                reason=reason,
+                digest=seen,
+                bulk_id=bulk_id,
+            )
+            results.append(Answered(decided, True, RequestStatus(decided.status).label))
+        except (Conflict, NotPermitted) as refusal:
+            results.append(Answered(row, False, refusal.sentence))
+    return results
+
+
+def snooze(*, actor: User, request_id: uuid.UUID, hours: int) -> None:
+    """Puts a request out of one's own sight for a while. Its clocks go on, and others see it."""
+    if not 1 <= hours <= 72:
+        raise Invalid("Snooze for 1 to 72 hours.")
+    with transaction.atomic():
+        request = locked(request_id)
+        refuse_unless_eligible(actor, request)
+        until = min(now() + dt.timedelta(hours=hours), request.decide_by)
+        Snooze.objects.update_or_create(request=request, user=actor, defaults={"until": until})
+
+
+def unsnooze(*, actor: User, request_id: uuid.UUID) -> None:
+    Snooze.objects.filter(request_id=request_id, user=actor).delete()
+
+
+def note_look(*, actor: User, request_id: uuid.UUID) -> None:
+    """The person has the request before them. The first look of anybody is its first touch."""
+    moment = now()
+    with transaction.atomic():
+        request = locked(request_id)
+        if queries.why_not(actor, request):
+            return
+        seen = Look.objects.filter(request=request, user=actor)
+        if not seen.update(last_at=moment, times=F("times") + 1):
+            Look.objects.create(request=request, user=actor, first_at=moment, last_at=moment)
+        ApprovalRequest.objects.filter(pk=request.pk, first_seen_at=None).update(
+            first_seen_at=moment
+        )
+
+
+@permitted("queues.manage")
+@transaction.atomic
+def set_escalation(*, actor: User | None, queue: Queue, to: Queue | None) -> None:
+    """Whose people may decide as well once half the time is over."""
+    row = Queue.lock(queue.pk)
+    if to is not None and to.pk == row.pk:
+        raise Invalid("A queue does not escalate to itself.")
+    row.escalates_to = to
+    row.save()
+    record(type="queue.changed", object=row, after={"escalates_to": to.slug if to else ""})
+
+
+def escalate_due() -> int:
+    """At half time a request that nobody decided goes to the second level as well: the people of
+    the queue that its queue escalates to, as that stands now; from then on it stays so."""
+    due = ApprovalRequest.objects.filter(
+        status="pending", escalated_at=None, escalate_at__lte=now()
+    )
+    escalated = 0
+    for request in due.order_by("escalate_at")[:500]:
+        with transaction.atomic(), acting(trigger="approvals sweep"):
+            row = locked(request.pk)
+            won = ApprovalRequest.objects.filter(
+                pk=row.pk, status="pending", escalated_at=None
+            ).update(escalated_at=now())
+            if not won:
+                continue
+            levels = []
+            for part in row.checkpoints.select_related("queue__escalates_to"):
+                second = part.queue.escalates_to
+                if second is not None:
+                    RequestCheckpoint.objects.filter(pk=part.pk).update(second_queue=second)
+                    levels.append(second.slug)
+            record(
+                type="approval.escalated",
+                object=row,
+                reason="Half of the time is over.",
+                after={"queues": levels},
+            )
+            escalated += 1
+    return escalated
 
 
 def check_reason(choice: str, reason: str) -> None:
@@ -336,7 +464,13 @@ def check_reason(choice: str, reason: str) -> None:
 
 @transaction.atomic
 def cast_vote(
-    actor: User, request_id: uuid.UUID, choice: str, reason: str, seen: str, fence: int | None
+    actor: User,
+    request_id: uuid.UUID,
+    choice: str,
+    reason: str,
+    seen: str,
+    fence: int | None,
+    bulk_id: uuid.UUID | None = None,
 ) -> ApprovalRequest:
     request = locked(request_id)
     refuse_unless_eligible(actor, request)
@@ -357,6 +491,7 @@ def cast_vote(
         digest=seen,
         queues=sorted(queries.queue_ids(actor)),
         cast_at=moment,
+        bulk_id=bulk_id,
     )
     try:
         with transaction.atomic():
@@ -368,7 +503,7 @@ def cast_vote(
         object=request,
         outcome=choice,
         reason=reason,
-        after={"digest": seen, "choice": choice},
+        after={"digest": seen, "choice": choice, "bulk": bulk_id},
     )
     return settle_votes(request, cast, moment)
 

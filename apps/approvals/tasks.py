@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from apps.approvals.services import cancel_for_stopped_agents, expire_due
+from apps.approvals.services import cancel_for_stopped_agents, escalate_due, expire_due
 
 
 @shared_task(name="apps.approvals.tasks.sweep")
 def sweep() -> None:
     expire_due()
+    escalate_due()
     cancel_for_stopped_agents()

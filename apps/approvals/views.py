@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
@@ -13,7 +14,9 @@ from apps.approvals import queries, services
 from apps.approvals.models import ApprovalRequest
 from apps.approvals.states import Choice
 from apps.common import diffing
+from apps.common.csp import drawing_charts
 from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
+from apps.common.figures import stacked_bars
 from apps.registry.states import Risk
 
 
@@ -53,6 +56,7 @@ def show(
         "votes": queries.votes_of(found),
         "needs": found.checkpoints.select_related("checkpoint", "queue"),
         "why_not": why_not,
+        "alike": queries.alike(found),
         "choices": Choice.choices,
         "may_audit": holds(request.user, "audit.view"),
         **extra,
@@ -72,7 +76,8 @@ def decide(request: PersonRequest, number: int) -> HttpResponse:
             request_id=found.pk,
             digest=request.POST.get("digest", ""),
             fence=int(fence) if fence.isdecimal() else None,
-            **typed,
+            choice=typed["choice"],
+            reason=typed["reason"],
         )
     except Invalid as error:
         return show(request, found, 422, typed=typed, errors=error.fields, problem=error.sentence)
@@ -133,3 +138,90 @@ def state(request: PersonRequest, number: int) -> HttpResponse:
     if found.status == "pending":
         return HttpResponse(status=204)
     return render(request, "approvals/decided.html", {"item": found})
+
+
+@require_POST
+def snooze(request: PersonRequest, number: int) -> HttpResponse:
+    found = queries.request_numbered(request.user, number)
+    hours = request.POST.get("hours", "")
+    if hours == "0":
+        services.unsnooze(actor=request.user, request_id=found.pk)
+        return redirect("approvals:request", number)
+    services.snooze(
+        actor=request.user, request_id=found.pk, hours=int(hours) if hours.isdecimal() else 1
+    )
+    messages.success(request, f"{found.reference} is out of your sight; its clock goes on.")
+    return redirect("approvals:inbox")
+
+
+@require_POST
+def look(request: PersonRequest, number: int) -> HttpResponse:
+    """The page tells that it is before a person's eyes; nothing is recorded on GET."""
+    found = queries.request_numbered(request.user, number)
+    services.note_look(actor=request.user, request_id=found.pk)
+    return HttpResponse(status=204)
+
+
+def bulk(request: PersonRequest) -> HttpResponse:
+    """Items of the same action and rule, answered together with one reason."""
+    if not queries.queue_ids(request.user):
+        raise Http404
+    tool, rule = request.GET.get("tool", ""), request.GET.get("rule", "")
+    typed: dict[str, Any] = {}
+    results: list[services.Answered] = []
+    problem = ""
+    if request.method == "POST":
+        tool, rule = request.POST.get("tool", ""), request.POST.get("rule", "")
+        typed = {
+            "choice": request.POST.get("choice", ""),
+            "reason": request.POST.get("reason", ""),
+            "chosen": request.POST.getlist("item"),
+        }
+        try:
+            results = services.vote_many(
+                actor=request.user,
+                items=chosen_items(typed["chosen"]),
+                choice=typed["choice"],
+                reason=typed["reason"],
+            )
+            typed = {}
+        except Invalid as error:
+            problem = error.sentence
+    rows = queries.in_group(request.user, tool, rule)
+    context = {
+        "groups": queries.bulk_groups(request.user),
+        "rows": rows,
+        "looked": queries.looks_of(request.user, rows),
+        "tool": tool,
+        "rule": rule,
+        "choices": Choice.choices,
+        "typed": typed,
+        "results": results,
+        "problem": problem,
+    }
+    return render(request, "approvals/bulk.html", context, status=422 if problem else 200)
+
+
+def chosen_items(values: list[str]) -> list[tuple[uuid.UUID, str]]:
+    """`<request>:<digest>` as the page wrote them."""
+    found = []
+    for value in values:
+        key, _, digest = value.partition(":")
+        try:
+            found.append((uuid.UUID(key), digest))
+        except ValueError:
+            raise Invalid("Choose items from the list.") from None
+    return found
+
+
+def insight(request: PersonRequest) -> HttpResponse:
+    """How the queues are doing, for those who read every request or decide in queues."""
+    if not (holds(request.user, "approvals.view") or queries.queue_ids(request.user)):
+        raise Http404
+    days = request.GET.get("days", "")
+    found = queries.insight(
+        request.user, days=min(int(days), 365) if days.isdecimal() and int(days) else 30
+    )
+    figure = stacked_bars(found.by_day, across="Day (UTC)", up="Decided")
+    context = {"insight": found, "figure": figure}
+    return drawing_charts(render(request, "approvals/insight.html", context))

@@ -75,9 +75,11 @@ ACTS: dict[str, str] = {
     "certification.given": "Standing permission or policy certified",
     # approvals
     "queue.created": "Queue created",
+    "queue.changed": "Queue changed",
     "checkpoint.created": "Checkpoint created",
     "checkpoint.changed": "Checkpoint changed",
     "approval.asked": "People asked to decide",
+    "approval.escalated": "Request escalated to the second level",
     "approval.claimed": "Request claimed",
     "approval.released": "Claim released",
     "approval.voted": "Vote cast",

@@ -68,6 +68,7 @@
     r: () => choose("reject"),
     s: () => choose("return"),
     c: () => one("[data-claim]")?.requestSubmit(),
+    h: () => one("[data-snooze]")?.requestSubmit(),
     "/": () => one("input[type='search']")?.focus(),
     "?": () => one("#keys")?.showModal(),
     g: () => { waitingForGo = true; window.setTimeout(() => { waitingForGo = false; }, 1200); },
@@ -84,6 +85,17 @@
     if (waitingForGo) { waitingForGo = false; go(event.key); event.preventDefault(); return; }
     if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
   });
+
+  // An item that is before somebody's eyes is told once; nothing is recorded on GET.
+  const looked = () => {
+    const form = one("[data-look]");
+    if (!form || form.dataset.told || document.hidden) return;
+    form.dataset.told = "yes";
+    fetch(form.action, { method: "POST", body: new FormData(form), credentials: "same-origin", keepalive: true });
+  };
+  document.addEventListener("DOMContentLoaded", looked);
+  document.addEventListener("htmx:afterSettle", looked);
+  document.addEventListener("visibilitychange", looked);
 
   // An error summary takes the focus, so that it is read first.
   document.addEventListener("DOMContentLoaded", () => one(".error-summary")?.focus());

@@ -20,7 +20,6 @@ from apps.approvals.queries import approved_checkpoints, open_for, waiting_count
 from apps.approvals.rules import Cast, Need, covered, status_after
 from apps.approvals.services import (
     Lost,
-    ask,
     cancel_for_agent,
     claim,
     create_checkpoint,
@@ -37,31 +36,8 @@ from apps.common.errors import Invalid, NotPermitted
 from apps.common.ids import uuid7
 from apps.common.units import in_unit
 from apps.ledger.models import LedgerEvent
-from apps.policies.rules import CheckpointAsk
 from apps.registry.models import Agent
-
-Ask = Callable[..., ApprovalRequest]
-DIGEST = "d" * 64
-
-
-@pytest.fixture
-def question(agent: Agent, checkpoint: Any) -> Ask:
-    def put(approvers: int = 1, **changes: Any) -> ApprovalRequest:
-        fields: dict[str, Any] = {
-            "agent": agent,
-            "action_ref": uuid7(),
-            "tool": "shelf.put",
-            "intent_digest": "i" * 64,
-            "action_digest": DIGEST,
-            "title": "Put 11 books",
-            "summary": "More than ten.",
-            "risk": "low",
-            "asks": [CheckpointAsk("shelf", approvers, 600, False, "r", "More than ten.")],
-            "evidence": {"purpose": "Restock the shelf", "why": [], "will_happen": {}},
-        }
-        return ask(**{**fields, **changes})
-
-    return put
+from tests.approvals.conftest import DIGEST, Ask
 
 
 def answer(person: User, request: ApprovalRequest, choice: str = "approve", **more: Any) -> Any:

@@ -108,6 +108,7 @@ RECORDS = {
     "council.Comment", "council.Measure", "council.Sitting", "council.Note",
     "approvals.QueueUserObjectPermission", "approvals.ApprovalRequest",
     "approvals.RequestCheckpoint", "approvals.Vote",
+    "approvals.Snooze", "approvals.Look",
     "runtime.Session", "runtime.Action", "runtime.Effect", "runtime.Rate", "runtime.Circuit",
     "orchestration.Run", "orchestration.Step", "orchestration.Outbox",
     "invoices.PurchaseOrder", "invoices.InvoiceDocument", "invoices.Posting", "invoices.Payment",

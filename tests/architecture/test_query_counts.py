@@ -35,6 +35,8 @@ def pages() -> dict[str, tuple[str, str]]:
         "inbox": ("amara", "/inbox/"),
         "item": ("amara", f"/inbox/C-{item.number}"),
         "pulse": ("amara", "/inbox/pulse"),
+        "together": ("amara", "/inbox/together"),
+        "insight": ("operator", "/inbox/insight"),
         "agents": ("admin", "/agents/"),
         "agent": ("admin", "/agents/vendor-desk"),
         "tools": ("admin", "/agents/tools"),

@@ -62,7 +62,7 @@ def pages() -> dict[str, list[str]]:
     assert event is not None
     motion, sitting, backtest = council_things()
     return {
-        "amara": ["/", "/inbox/", f"/inbox/C-{item.number}"],
+        "amara": ["/", "/inbox/", f"/inbox/C-{item.number}", "/inbox/together", "/inbox/insight"],
         "admin": [
             "/agents/",
             "/agents/vendor-desk",

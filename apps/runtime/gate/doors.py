@@ -24,6 +24,10 @@ from apps.runtime.states import ActionStatus, EffectStatus
 from apps.runtime.toolbox import Moved
 
 log = logging.getLogger(__name__)
+MOST_REFUSALS = 3
+TURNED_DOWN = Stopped(
+    "turned_down", "People have refused exactly this three times; it is not asked again by itself."
+)
 
 
 def attempt(
@@ -49,6 +53,8 @@ def attempt(
     if case.judgement.effect == "deny":
         return refuse(case, None, work)
     if case.judgement.effect == "review" and not case.sampled_out:
+        if asked.turned_down(case.agent_id, case.intent_digest) >= MOST_REFUSALS:
+            return refuse(case, TURNED_DOWN, work)
         return wait(case, work)
     return let_through(case, work)
 
