@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from config import database
+from config import database, mailing
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -268,6 +268,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"queue": "control", "expires": 10},
     },
+    "approvals-notices": {
+        "task": "apps.approvals.tasks.sweep_notices",
+        "schedule": 20.0,
+        "options": {"queue": "control", "expires": 60},
+    },
     "runtime-sweep": {
         "task": "apps.runtime.tasks.sweep",
         "schedule": 2.0,
@@ -281,14 +286,23 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 }
 
 # Council settings: defaults that an organisation changes by environment or database, not by code.
-COUNCIL = {
+COUNCIL: dict[str, Any] = {
     "LEASE_SECONDS": int(os.environ.get("COUNCIL_LEASE_SECONDS", "30")),
     "CLAIM_MINUTES": 15,
+    # Where links in mails and webhooks lead, and the organisation's own system that is told.
+    "BASE_URL": os.environ.get("COUNCIL_BASE_URL", "http://127.0.0.1:8000"),
+    "WEBHOOK_URL": os.environ.get("COUNCIL_WEBHOOK_URL", ""),
+    "WEBHOOK_SECRET": os.environ.get("COUNCIL_WEBHOOK_SECRET", ""),
     # Periods of the council are in days; a demonstration's day is a minute.
     "DAY_SECONDS": int(os.environ.get("COUNCIL_DAY_SECONDS", "60" if DEMO else "86400")),
     # What one decision is taken to cost a person, where a backtest tells hours of review.
     "REVIEW_MINUTES": int(os.environ.get("COUNCIL_REVIEW_MINUTES", "5")),
 }
+
+# smtp://user:password@host:587?tls=1, console://, or nothing: then nobody is mailed.
+locals().update(mailing.from_url(os.environ.get("COUNCIL_EMAIL_URL", "")))
+DEFAULT_FROM_EMAIL = os.environ.get("COUNCIL_EMAIL_FROM", "council@localhost")
+EMAIL_TIMEOUT = 10
 
 LOGGING = {
     "version": 1,

@@ -12,10 +12,11 @@ from apps.access.models import User
 class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = User
-        fields = ("theme", "density", "time_zone", "shortcuts", "open_next")
+        fields = ("theme", "density", "time_zone", "shortcuts", "open_next", "mail")
         labels = {
             "shortcuts": "Single-key shortcuts",
             "open_next": "Open the next item after a decision",
+            "mail": "E-mail me about what waits for me, bundled",
         }
 
     def clean_time_zone(self) -> Any:

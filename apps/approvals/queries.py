@@ -18,6 +18,7 @@ from apps.access.queries import holders, holds
 from apps.approvals.models import (
     ApprovalRequest,
     Look,
+    Notice,
     Queue,
     QueueUserObjectPermission,
     RequestCheckpoint,
@@ -336,6 +337,10 @@ def looks_of(user: User, rows: Iterable[ApprovalRequest]) -> set[uuid.UUID]:
 def next_after(user: User, request: ApprovalRequest) -> ApprovalRequest | None:
     """The person's next item in due order, after a decision."""
     return open_for(user).exclude(pk=request.pk).order_by("decide_by", "pk").first()
+
+
+def notices_of(user: User) -> list[Notice]:
+    return list(Notice.objects.filter(user=user).order_by("-at", "-pk")[:LISTED])
 
 
 @dataclass(frozen=True)

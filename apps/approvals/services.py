@@ -10,11 +10,12 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
+from django.urls import reverse
 from guardian.shortcuts import assign_perm, remove_perm
 
 from apps.access.models import User
 from apps.access.services import permitted
-from apps.approvals import queries, signals
+from apps.approvals import notices, queries, signals
 from apps.approvals.models import (
     ApprovalRequest,
     Checkpoint,
@@ -214,7 +215,23 @@ def ask(
         reason=summary,
         after={"action_digest": action_digest, "evidence_digest": request.evidence_digest},
     )
+    tell_people(request, request.title)
     return request
+
+
+def tell_people(request: ApprovalRequest, title: str, *, urgent: bool = False) -> None:
+    """Notes for everybody who may decide now that the request waits."""
+    people: set[int] = set()
+    for need in queries.needs_of(request):
+        people |= need.eligible
+    users = User.objects.filter(pk__in=people)
+    notices.tell(
+        users=users, title=f"{request.reference} {title}", url=url_of(request), urgent=urgent
+    )
+
+
+def url_of(request: ApprovalRequest) -> str:
+    return reverse("approvals:request", args=[request.number])
 
 
 def checkpoints_named(asks: Sequence[CheckpointAsk]) -> dict[str, Checkpoint]:
@@ -410,6 +427,7 @@ def note_look(*, actor: User, request_id: uuid.UUID) -> None:
         ApprovalRequest.objects.filter(pk=request.pk, first_seen_at=None).update(
             first_seen_at=moment
         )
+        notices.opened(user=actor, url=url_of(request))
 
 
 @permitted("queues.manage")
@@ -451,6 +469,7 @@ def escalate_due() -> int:
                 reason="Half of the time is over.",
                 after={"queues": levels},
             )
+            tell_people(row, f"Half of the time is over: {row.title}", urgent=True)
             escalated += 1
     return escalated
 
@@ -572,6 +591,7 @@ def leave(
     if not left:
         raise Lost(decided_sentence(request), request, "decided")
     record(type=f"approval.{status}", object=request, outcome=status, reason=note or code)
+    notices.drop_decided(url_of(request))
     if request.evidence.get("judged_id"):
         policies.mark_answer(judged_id=uuid.UUID(request.evidence["judged_id"]), answer=status)
     send = partial(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from apps.approvals import notices
 from apps.approvals.services import cancel_for_stopped_agents, escalate_due, expire_due
 
 
@@ -10,3 +11,9 @@ def sweep() -> None:
     expire_due()
     escalate_due()
     cancel_for_stopped_agents()
+
+
+@shared_task(name="apps.approvals.tasks.sweep_notices")
+def sweep_notices() -> None:
+    notices.send_due()
+    notices.hook_due()

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.inbox, name="inbox"),
     path("pulse", views.pulse, name="pulse"),
     path("together", views.bulk, name="bulk"),
+    path("notices", views.notices_page, name="notices"),
     path("insight", views.insight, name="insight"),
     path("C-<int:number>/snooze", views.snooze, name="snooze"),
     path("C-<int:number>/look", views.look, name="look"),

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest
 from apps.access.queries import holds
-from apps.approvals import queries, services
+from apps.approvals import notices, queries, services
 from apps.approvals.models import ApprovalRequest
 from apps.approvals.states import Choice
 from apps.common import diffing
@@ -212,6 +212,14 @@ def chosen_items(values: list[str]) -> list[tuple[uuid.UUID, str]]:
         except ValueError:
             raise Invalid("Choose items from the list.") from None
     return found
+
+
+def notices_page(request: PersonRequest) -> HttpResponse:
+    if request.method == "POST":
+        notices.open_all(user=request.user)
+        return redirect("approvals:notices")
+    context = {"notices": queries.notices_of(request.user)}
+    return render(request, "approvals/notices.html", context)
 
 
 def insight(request: PersonRequest) -> HttpResponse:

@@ -26,6 +26,7 @@ OPEN_TO_SIGNED_IN = {
     "council:overview",
     "approvals:inbox",
     "approvals:pulse",
+    "approvals:notices",
     "gateway:schema",
     "gateway:docs",
 }
@@ -108,7 +109,7 @@ RECORDS = {
     "council.Comment", "council.Measure", "council.Sitting", "council.Note",
     "approvals.QueueUserObjectPermission", "approvals.ApprovalRequest",
     "approvals.RequestCheckpoint", "approvals.Vote",
-    "approvals.Snooze", "approvals.Look",
+    "approvals.Snooze", "approvals.Look", "approvals.Notice",
     "runtime.Session", "runtime.Action", "runtime.Effect", "runtime.Rate", "runtime.Circuit",
     "orchestration.Run", "orchestration.Step", "orchestration.Outbox",
     "invoices.PurchaseOrder", "invoices.InvoiceDocument", "invoices.Posting", "invoices.Payment",

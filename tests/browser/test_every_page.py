@@ -62,7 +62,14 @@ def pages() -> dict[str, list[str]]:
     assert event is not None
     motion, sitting, backtest = council_things()
     return {
-        "amara": ["/", "/inbox/", f"/inbox/C-{item.number}", "/inbox/together", "/inbox/insight"],
+        "amara": [
+            "/",
+            "/inbox/",
+            f"/inbox/C-{item.number}",
+            "/inbox/together",
+            "/inbox/insight",
+            "/inbox/notices",
+        ],
         "admin": [
             "/agents/",
             "/agents/vendor-desk",

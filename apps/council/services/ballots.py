@@ -9,9 +9,11 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.urls import reverse
 
 from apps.access.models import User
 from apps.access.services import permitted
+from apps.approvals import notices
 from apps.common.acting import acting
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
@@ -105,6 +107,11 @@ def opened(motion: Motion, moment: dt.datetime, closes: dt.datetime | None = Non
         ballot_opened_at=moment,
         ballot_closes_at=closes,
         extended=False,
+    )
+    notices.tell(
+        users=[elector.user for elector in electors if not elector.recused],
+        title=f"Your vote: {motion}",
+        url=reverse("council:motion", args=[motion.number]),
     )
     return motion
 

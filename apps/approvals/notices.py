@@ -1,0 +1,166 @@
+"""Telling people: at once on the page, by mail in bundles, and by a signed webhook.
+
+A link opens and never decides. Whatever a channel does, nothing here stops a request.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+import logging
+import smtplib
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Sequence
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+
+from apps.access.models import User
+from apps.approvals.models import Notice
+from apps.common.clock import now
+
+log = logging.getLogger(__name__)
+BUNDLE = dt.timedelta(minutes=2)
+CLAIM = dt.timedelta(minutes=5)
+LONGEST_PAUSE = dt.timedelta(hours=1)
+MOST_TRIES = 12
+MOST_IN_A_MAIL = 50
+
+
+def tell(*, users: Iterable[User], title: str, url: str, urgent: bool = False) -> int:
+    """Notes it for each person, inside the caller's transaction. Mail leaves after two minutes
+    (urgent: with the next sweep), together with what else came; the webhook at once."""
+    moment = now()
+    mail_at = moment if urgent else moment + BUNDLE
+    rows = [
+        Notice(
+            user=user,
+            at=moment,
+            title=title[:250],
+            url=url,
+            urgent=urgent,
+            mail_due_at=mail_at if user.mail and user.email else None,
+            hook_due_at=moment if settings.COUNCIL["WEBHOOK_URL"] else None,
+        )
+        for user in users
+    ]
+    Notice.objects.bulk_create(rows)
+    return len(rows)
+
+
+def opened(*, user: User, url: str) -> None:
+    """The person has it before them: no mail is needed any more."""
+    Notice.objects.filter(user=user, url=url, opened_at=None).update(
+        opened_at=now(), mail_due_at=None
+    )
+
+
+def open_all(*, user: User) -> None:
+    Notice.objects.filter(user=user, opened_at=None).update(opened_at=now(), mail_due_at=None)
+
+
+def drop_decided(url: str) -> None:
+    """What is decided needs no mail."""
+    Notice.objects.filter(url=url, mailed_at=None).update(mail_due_at=None)
+
+
+def send_due() -> int:
+    """Mails one bundle to each person for whom one is due. A row is claimed by moving its moment
+    on, so that two sweeps never send it twice; a failure tries again, ever more slowly."""
+    moment = now()
+    due = Notice.objects.filter(mail_due_at__lte=moment)
+    people = set(due.values_list("user_id", flat=True)[:500])
+    sent = 0
+    for user in User.objects.filter(pk__in=people, is_active=True):
+        mine = Notice.objects.filter(user=user, mail_due_at__isnull=False, mailed_at=None)
+        rows = list(mine.order_by("at")[:MOST_IN_A_MAIL])
+        keys = [row.pk for row in rows]
+        won = Notice.objects.filter(pk__in=keys, mail_due_at__lte=moment + BUNDLE).update(
+            mail_due_at=moment + CLAIM
+        )
+        if won:
+            sent += mail(user, rows)
+    return sent
+
+
+def mail(user: User, rows: Sequence[Notice]) -> bool:
+    lines = [f"{row.title}\n{settings.COUNCIL['BASE_URL']}{row.url}\n" for row in rows]
+    number = len(rows)
+    words = "1 question waits for you" if number == 1 else f"{number} questions wait for you"
+    message = EmailMessage(
+        subject=f"Agent Council: {words}",
+        body="\n".join(lines) + "\nThe links open the items; nothing is decided by mail.\n",
+        to=[user.email],
+    )
+    keys = [row.pk for row in rows]
+    try:
+        message.send()
+    except (OSError, smtplib.SMTPException) as error:
+        failed(rows, "mail_due_at", error)
+        return False
+    Notice.objects.filter(pk__in=keys).update(mailed_at=now(), mail_due_at=None, error="")
+    return True
+
+
+def failed(rows: Sequence[Notice], field: str, error: Exception) -> None:
+    log.warning("A notice could not be delivered: %s", type(error).__name__)
+    for row in rows:
+        tries = row.tries + 1
+        pause = min(LONGEST_PAUSE, dt.timedelta(seconds=30 * 2**row.tries))
+        Notice.objects.filter(pk=row.pk).update(
+            **{field: now() + pause if tries < MOST_TRIES else None},
+            tries=tries,
+            error=f"{type(error).__name__}: {error}"[:200],
+        )
+
+
+def hook_due() -> int:
+    """Posts what is due to the organisation's own system, as one JSON list signed with HMAC."""
+    moment = now()
+    rows = list(
+        Notice.objects.filter(hook_due_at__lte=moment).select_related("user").order_by("at")[:200]
+    )
+    keys = [row.pk for row in rows]
+    claimed = Notice.objects.filter(pk__in=keys, hook_due_at__lte=moment)
+    if not rows or not claimed.update(hook_due_at=moment + CLAIM):
+        return 0
+    body = json.dumps(
+        [
+            {
+                "id": str(row.pk),
+                "at": row.at.isoformat(),
+                "person": row.user.username,
+                "title": row.title,
+                "url": f"{settings.COUNCIL['BASE_URL']}{row.url}",
+                "urgent": row.urgent,
+            }
+            for row in rows
+        ]
+    ).encode()
+    try:
+        post(body)
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        failed(rows, "hook_due_at", error)
+        return 0
+    Notice.objects.filter(pk__in=keys).update(hooked_at=now(), hook_due_at=None)
+    return len(rows)
+
+
+def signature(body: bytes) -> str:
+    """`sha256=…` over the body, with the secret that both sides know."""
+    secret = str(settings.COUNCIL["WEBHOOK_SECRET"]).encode()
+    return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+
+
+def post(body: bytes) -> None:
+    request = urllib.request.Request(  # noqa: S310 - the address comes from the environment
+        str(settings.COUNCIL["WEBHOOK_URL"]),
+        data=body,
+        headers={"Content-Type": "application/json", "X-Council-Signature": signature(body)},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+        if answer.status >= 300:
+            raise ValueError(f"The webhook answered {answer.status}.")
