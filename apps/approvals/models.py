@@ -144,7 +144,10 @@ class ApprovalRequest(models.Model):
                 name="request_open_by_due",
             ),
             models.Index(
-                fields=["decide_by"], condition=Q(status="pending"), name="request_to_expire"
+                fields=["decide_by", "id"], condition=Q(status="pending"), name="request_to_expire"
+            ),
+            models.Index(
+                fields=["-created_at"], condition=Q(status="pending"), name="request_open_newest"
             ),
             models.Index(fields=["agent", "status"], name="request_by_agent"),
             models.Index(fields=["-created_at", "-id"], name="request_newest"),

@@ -14,7 +14,7 @@ from pathlib import Path
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--full", action="store_true", help="longer rounds, steadier figures")
-    parser.add_argument("--only", default="", help="verdicts, http, celery, proofs or rest")
+    parser.add_argument("--only", default="", help="verdicts, http, celery, proofs, desk or rest")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
@@ -42,7 +42,7 @@ def measure(options: argparse.Namespace) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from tests.bench import at_rest, proofs, runs, verdicts
+    from tests.bench import at_rest, desk, proofs, runs, verdicts
     from tests.bench.place import Row, table
 
     call_command("migrate", verbosity=0)
@@ -53,10 +53,11 @@ def measure(options: argparse.Namespace) -> None:
         "http": verdicts.over_http,
         "celery": runs.through_celery,
         "proofs": proofs.proofs,
+        "desk": desk.desk,
         **({"rest": at_rest.at_rest} if sqlite else {}),
     }
     wanted = options.only.split(",") if options.only else list(recipes)
-    if "verdicts" not in wanted and {"http", "celery", "proofs"} & set(wanted):
+    if "verdicts" not in wanted and {"http", "celery", "proofs", "desk"} & set(wanted):
         verdicts.world(100)
         verdicts.bare_commit()
     for name, recipe in recipes.items():
