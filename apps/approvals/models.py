@@ -11,6 +11,7 @@ from apps.approvals.states import Choice, Execution, RequestStatus
 from apps.common.ids import uuid7
 from apps.common.tracked import Tracked
 from apps.registry.models import Agent
+from apps.registry.states import Risk
 
 
 class Queue(Tracked):
@@ -40,6 +41,36 @@ class QueueUserObjectPermission(UserObjectPermissionBase):  # type: ignore[misc]
     """An approver's right over a queue, by a direct foreign key."""
 
     content_object = models.ForeignKey(Queue, on_delete=models.CASCADE)
+
+
+class Delegation(Tracked):
+    """One approver stands in for another, for a time, up to a risk. It lends the giver's own
+    rights only, and nothing that was lent to the giver."""
+
+    giver = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    taker = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    queue = models.ForeignKey(
+        Queue, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    most_risk = models.CharField(max_length=10, choices=Risk.choices, default=Risk.MEDIUM)
+    reason = models.CharField(max_length=300)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(giver=F("taker")), name="nobody_stands_in_for_themselves"
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="a_delegation_ends_after_it_starts"
+            ),
+        ]
+        indexes = [models.Index(fields=["taker", "ends_at"], name="delegation_by_taker")]
+
+    def __str__(self) -> str:
+        return f"{self.taker} for {self.giver}"
 
 
 class Checkpoint(Tracked):
@@ -213,6 +244,9 @@ class Vote(models.Model):
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="votes")
     voter = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     voter_label = models.CharField(max_length=200)
+    on_behalf_of = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     choice = models.CharField(max_length=8, choices=Choice.choices)
     reason = models.TextField()
     digest = models.CharField(max_length=64)

@@ -17,6 +17,7 @@ from apps.access.models import User
 from apps.access.queries import holders, holds
 from apps.approvals.models import (
     ApprovalRequest,
+    Delegation,
     Look,
     Notice,
     Queue,
@@ -33,14 +34,52 @@ from apps.common.units import in_unit
 from apps.common.vocabulary import label
 from apps.registry.models import Agent, Tool
 from apps.registry.signals import InFlight
+from apps.registry.states import Risk
 
 LISTED = 50
 ALIKE = 200
 COUNTED = 1_000
 
 
+@dataclass(frozen=True)
+class Lent:
+    """What one giver lends: their own queues, up to a risk."""
+
+    giver: User
+    queues: frozenset[int]
+    risks: frozenset[str]
+
+
+def lent_to(user: Any) -> list[Lent]:
+    """For whom the person stands in now; read once per request."""
+    cached: list[Lent] | None = getattr(user, "_lent", None)
+    if cached is None:
+        cached = user._lent = read_lent(user) if holds(user, "approvals.decide") else []
+    return cached
+
+
+def read_lent(user: User) -> list[Lent]:
+    moment = now()
+    rows = Delegation.objects.filter(
+        taker=user, starts_at__lte=moment, ends_at__gt=moment, ended_at=None
+    ).select_related("giver")
+    found = []
+    for row in rows:
+        own = own_queue_ids(row.giver)
+        queues = own & {row.queue_id} if row.queue_id else own
+        risks = frozenset(Risk.values[: Risk.values.index(row.most_risk) + 1])
+        if queues:
+            found.append(Lent(row.giver, queues, risks))
+    return found
+
+
 def queue_ids(user: Any) -> frozenset[int]:
-    """The queues that a person may decide in; read once per request."""
+    """The queues that a person may look into: their own, and those they stand in for."""
+    return own_queue_ids(user).union(*(each.queues for each in lent_to(user)))
+
+
+def own_queue_ids(user: Any) -> frozenset[int]:
+    """The queues that a person may decide in of their own right; read once per request."""
     cached: frozenset[int] | None = getattr(user, "_queue_ids", None)
     if cached is None:
         cached = frozenset()
@@ -63,8 +102,22 @@ def visible(user: User) -> QuerySet[ApprovalRequest]:
 
 def asked_of(user: User) -> QuerySet[RequestCheckpoint]:
     """The parts of a request that are put to the person's queues, by escalation too."""
-    mine = Q(queue_id__in=queue_ids(user)) | Q(second_queue_id__in=queue_ids(user))
+    return asked_in(queue_ids(user))
+
+
+def asked_in(queues: frozenset[int]) -> QuerySet[RequestCheckpoint]:
+    mine = Q(queue_id__in=queues) | Q(second_queue_id__in=queues)
     return RequestCheckpoint.objects.filter(mine, request_id=OuterRef("pk"))
+
+
+def tied_to(user: User) -> Q:
+    return Q(agent__owner=user) | Q(agent__created_by=user) | Q(requester=user)
+
+
+def answered_by(user: User) -> QuerySet[Vote]:
+    """A person's own answers, and those given on their behalf."""
+    theirs = Q(voter=user, on_behalf_of=None) | Q(on_behalf_of=user)
+    return Vote.objects.filter(theirs, request_id=OuterRef("pk"), void=False)
 
 
 def open_for(user: User) -> QuerySet[ApprovalRequest]:
@@ -73,11 +126,12 @@ def open_for(user: User) -> QuerySet[ApprovalRequest]:
     if not queue_ids(user):
         return ApprovalRequest.objects.none()
     answered = Vote.objects.filter(request_id=OuterRef("pk"), voter=user, void=False)
-    found = ApprovalRequest.objects.filter(
-        Exists(asked_of(user)), ~Exists(answered), status="pending"
-    )
-    conflicted = Q(agent__owner=user) | Q(agent__created_by=user) | Q(requester=user)
-    return found.exclude(conflicted).select_related("queue", "agent", "holder")
+    mine = Q(Exists(asked_in(own_queue_ids(user))))
+    for lent in lent_to(user):
+        standing_in = Q(Exists(asked_in(lent.queues)), risk__in=lent.risks)
+        mine |= standing_in & ~tied_to(lent.giver) & ~Q(Exists(answered_by(lent.giver)))
+    found = ApprovalRequest.objects.filter(mine, ~Exists(answered), status="pending")
+    return found.exclude(tied_to(user)).select_related("queue", "agent", "holder")
 
 
 def waiting_count(user: Any) -> int:
@@ -249,16 +303,50 @@ def why_not(user: User, request: ApprovalRequest) -> str:
         return reason
     parts = request.checkpoints.values_list("queue_id", "second_queue_id")
     asked = {queue for part in parts for queue in part if queue is not None}
-    if not asked & queue_ids(user):
-        return "You may not decide in this queue."
     if request.votes.filter(voter=user, void=False).exists():
         return "You have answered already; another person is needed."
-    return ""
+    if asked & own_queue_ids(user) or giver_for(user, request, asked) is not None:
+        return ""
+    return "You may not decide in this queue."
+
+
+def giver_for(user: User, request: ApprovalRequest, asked: set[int]) -> User | None:
+    """For whom the person would answer, where they have no right of their own: somebody without
+    a conflict who has not answered, for a risk that was lent."""
+    answered = {vote.on_behalf_of_id or vote.voter_id for vote in request.votes.filter(void=False)}
+    barred = conflicted(request) | answered
+    for lent in lent_to(user):
+        if asked & lent.queues and request.risk in lent.risks and lent.giver.pk not in barred:
+            return lent.giver
+    return None
+
+
+def on_behalf(user: User, request: ApprovalRequest) -> User | None:
+    """None for a person who answers by their own right."""
+    parts = request.checkpoints.values_list("queue_id", "second_queue_id")
+    asked = {queue for part in parts for queue in part if queue is not None}
+    return None if asked & own_queue_ids(user) else giver_for(user, request, asked)
+
+
+def stand_ins(people: Iterable[int]) -> set[int]:
+    """Who stands in for any of these people now."""
+    moment = now()
+    rows = Delegation.objects.filter(
+        giver__in=list(people), starts_at__lte=moment, ends_at__gt=moment, ended_at=None
+    )
+    return set(rows.values_list("taker_id", flat=True))
+
+
+def delegations(user: User) -> list[Delegation]:
+    rows = Delegation.objects.filter(
+        Q(giver=user) | Q(taker=user), ended_at=None, ends_at__gt=now()
+    )
+    return list(rows.select_related("giver", "taker", "queue").order_by("ends_at"))
 
 
 def casts(request: ApprovalRequest) -> list[Cast]:
     rows = request.votes.filter(void=False)
-    return [Cast(vote.voter_id, vote.choice) for vote in rows]
+    return [Cast(vote.on_behalf_of_id or vote.voter_id, vote.choice) for vote in rows]
 
 
 def approved_checkpoints(request: ApprovalRequest) -> frozenset[str]:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 from apps.access.guards import PersonRequest
 from apps.access.queries import holds
 from apps.approvals import notices, queries, services
+from apps.approvals.forms import DelegationForm
 from apps.approvals.models import ApprovalRequest
 from apps.approvals.states import Choice
 from apps.common import diffing
@@ -212,6 +213,37 @@ def chosen_items(values: list[str]) -> list[tuple[uuid.UUID, str]]:
         except ValueError:
             raise Invalid("Choose items from the list.") from None
     return found
+
+
+def delegations(request: PersonRequest) -> HttpResponse:
+    """Stand-ins: whom the person named, and for whom they stand in."""
+    if not queries.queue_ids(request.user):
+        raise Http404
+    form = DelegationForm(request.POST or None, user=request.user)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        made = services.lend(
+            actor=request.user,
+            taker=data["taker"],
+            queue=data["queue"],
+            most_risk=data["most_risk"],
+            ends_at=form.ends_at(),
+            reason=data["reason"],
+        )
+        messages.success(request, f"{made.taker} stands in for you.")
+        return redirect("approvals:delegations")
+    context = {"form": form, "rows": queries.delegations(request.user)}
+    status = 422 if form.errors else 200
+    return render(request, "approvals/delegations.html", context, status=status)
+
+
+@require_POST
+def end_delegation(request: PersonRequest, pk: int) -> HttpResponse:
+    found = next((row for row in queries.delegations(request.user) if row.pk == pk), None)
+    if found is None:
+        raise Http404
+    services.take_back(actor=request.user, delegation=found)
+    return redirect("approvals:delegations")
 
 
 def notices_page(request: PersonRequest) -> HttpResponse:

@@ -79,6 +79,8 @@ ACTS: dict[str, str] = {
     "checkpoint.created": "Checkpoint created",
     "checkpoint.changed": "Checkpoint changed",
     "approval.asked": "People asked to decide",
+    "delegation.given": "Stand-in named",
+    "delegation.ended": "Stand-in ended",
     "approval.escalated": "Request escalated to the second level",
     "approval.claimed": "Request claimed",
     "approval.released": "Claim released",

@@ -69,6 +69,7 @@ def pages() -> dict[str, list[str]]:
             "/inbox/together",
             "/inbox/insight",
             "/inbox/notices",
+            "/inbox/stand-ins",
         ],
         "admin": [
             "/agents/",

@@ -1,0 +1,63 @@
+"""The verbs of approvals, split by noun; the rest of the product calls them from here."""
+
+from __future__ import annotations
+
+from apps.approvals.services.answers import (
+    Answered,
+    note_look,
+    snooze,
+    unsnooze,
+    vote,
+    vote_many,
+)
+from apps.approvals.services.queues import (
+    change_checkpoint,
+    create_checkpoint,
+    create_queue,
+    entrust,
+    lend,
+    set_escalation,
+    take_back,
+    withdraw_trust,
+)
+from apps.approvals.services.requests import (
+    Lost,
+    ask,
+    cancel_for_action,
+    cancel_for_agent,
+    cancel_for_stopped_agents,
+    claim,
+    dispatch,
+    escalate_due,
+    expire_due,
+    mark_execution,
+    release,
+)
+
+__all__ = [
+    "Answered",
+    "Lost",
+    "ask",
+    "cancel_for_action",
+    "cancel_for_agent",
+    "cancel_for_stopped_agents",
+    "change_checkpoint",
+    "claim",
+    "create_checkpoint",
+    "create_queue",
+    "dispatch",
+    "entrust",
+    "escalate_due",
+    "expire_due",
+    "lend",
+    "mark_execution",
+    "note_look",
+    "release",
+    "set_escalation",
+    "snooze",
+    "take_back",
+    "unsnooze",
+    "vote",
+    "vote_many",
+    "withdraw_trust",
+]
