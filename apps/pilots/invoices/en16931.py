@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from apps.pilots.invoices.ubl import Document, Node
+from apps.pilots.invoices.vat import vat_rules
 
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
@@ -164,6 +165,8 @@ def with_vat(document: Document) -> list[str]:
     if exclusive is None or inclusive is None:
         return []
     totals = vat_in_document_currency(document)
+    if len({total.amount("TaxAmount") for total in totals}) > 1:
+        return ["The total VAT is given twice, with different amounts."]
     vat = totals[0].amount("TaxAmount") if totals else ZERO
     if rounded(exclusive + (vat or ZERO)) == rounded(inclusive):
         return []
@@ -233,27 +236,98 @@ def identifiable_seller(document: Document) -> list[str]:
     return ["The seller has no identifier, registration or VAT number."]
 
 
-def standard_rate(document: Document) -> list[str]:
+def reason_given(context: str, indicator: str, sentence: str) -> Check:
+    """Every allowance (or charge) of the context says why, in words or by a code."""
+
+    def check(document: Document) -> list[str]:
+        return [
+            sentence
+            for node in allowances(document, context, indicator)
+            if not node.has("AllowanceChargeReason") and not node.has("AllowanceChargeReasonCode")
+        ]
+
+    return check
+
+
+def allowance_has(context: str, indicator: str, path: str, sentence: str) -> Check:
+    def check(document: Document) -> list[str]:
+        found = allowances(document, context, indicator)
+        return [sentence for node in found if not node.has(path)]
+
+    return check
+
+
+def allowances(document: Document, context: str, indicator: str) -> list[Node]:
+    owners = document.lines if context == "line" else [document.root]
+    return [
+        node
+        for owner in owners
+        for node in owner.all("AllowanceCharge")
+        if node.text("ChargeIndicator") == indicator
+    ]
+
+
+def attribute_given(context: str, path: str, name: str, sentence: str) -> Check:
+    """Where the path has a text, it carries the attribute."""
+
+    def check(document: Document) -> list[str]:
+        owners = document.lines if context == "line" else document.root.all(context)
+        nodes = [node for owner in owners for node in owner.all(path)]
+        return [sentence for node in nodes if node.text() and not node.attribute("", name)]
+
+    return check
+
+
+def vat_in_tax_currency(document: Document) -> list[str]:
+    currency = document.root.text("TaxCurrencyCode")
+    totals = document.root.all("TaxTotal")
+    if not currency or any(t.attribute("TaxAmount", "currencyID") == currency for t in totals):
+        return []
+    return [f"The total VAT in {currency}, the currency for VAT, is missing."]
+
+
+def representative_number(document: Document) -> list[str]:
+    return [
+        "The tax representative has no VAT number."
+        for party in document.root.all("TaxRepresentativeParty")
+        if not any(
+            scheme.text("TaxScheme/ID") == "VAT" and scheme.has("CompanyID")
+            for scheme in party.all("PartyTaxScheme")
+        )
+    ]
+
+
+def one_tax_point(document: Document) -> list[str]:
+    both = document.root.has("TaxPointDate") and document.root.has("InvoicePeriod/DescriptionCode")
+    return ["The tax point is given as a date and as a code; one of them is too much."] * both
+
+
+CATEGORY_CODES = frozenset({"AE", "L", "M", "E", "S", "Z", "G", "O", "K", "B"})
+MIME_CODES = frozenset(
+    {
+        "application/pdf",
+        "image/png",
+        "image/jpeg",
+        "text/csv",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.oasis.opendocument.spreadsheet",
+    }
+)
+
+
+def known_categories(document: Document) -> list[str]:
     found = []
-    for index, line in enumerate(document.lines, 1):
-        for category in line.all("Item/ClassifiedTaxCategory"):
-            rate = category.amount("Percent")
-            if category.text("ID") == "S" and (rate is None or rate <= 0):
-                found.append(f"Line {index}: standard rated, but the VAT rate is not above zero.")
+    for line in document.lines:
+        for node in line.all("Item/ClassifiedTaxCategory/ID"):
+            if node.text() not in CATEGORY_CODES:
+                found.append(f"{node.text()} is no VAT category.")
     return found
 
 
-def zero_rate(code: str, word: str) -> Check:
-    def check(document: Document) -> list[str]:
-        found = []
-        for index, line in enumerate(document.lines, 1):
-            for category in line.all("Item/ClassifiedTaxCategory"):
-                rate = category.amount("Percent")
-                if category.text("ID") == code and rate != 0:
-                    found.append(f"Line {index}: {word}, so its VAT rate must be 0.")
-        return found
-
-    return check
+def known_attachments(document: Document) -> list[str]:
+    path = "AdditionalDocumentReference/Attachment/EmbeddedDocumentBinaryObject"
+    codes = [node.attribute("", "mimeCode") for node in document.root.all(path)]
+    return [f"An attachment is of the kind {code}." for code in codes if code not in MIME_CODES]
 
 
 def account_for_transfer(document: Document) -> list[str]:
@@ -334,10 +408,46 @@ RULES: dict[str, Check] = {
     "BR-CO-18": breakdown_exists,
     "BR-CO-25": due_or_terms,
     "BR-CO-26": identifiable_seller,
-    "BR-S-05": standard_rate,
-    "BR-Z-05": zero_rate("Z", "zero rated"),
-    "BR-E-05": zero_rate("E", "exempt"),
-    "BR-AE-05": zero_rate("AE", "reverse charge"),
+    "BR-20": each(
+        "TaxRepresentativeParty/PostalAddress",
+        "Country/IdentificationCode",
+        "The tax representative's country is missing.",
+    ),
+    "BR-31": allowance_has("document", "false", "Amount", "An allowance has no amount."),
+    "BR-32": allowance_has("document", "false", "TaxCategory/ID", "An allowance has no VAT code."),
+    "BR-33": reason_given("document", "false", "An allowance has no reason."),
+    "BR-36": allowance_has("document", "true", "Amount", "A charge has no amount."),
+    "BR-37": allowance_has("document", "true", "TaxCategory/ID", "A charge has no VAT code."),
+    "BR-38": reason_given("document", "true", "A charge has no reason."),
+    "BR-41": allowance_has("line", "false", "Amount", "An allowance of a line has no amount."),
+    "BR-42": reason_given("line", "false", "An allowance of a line has no reason."),
+    "BR-43": allowance_has("line", "true", "Amount", "A charge of a line has no amount."),
+    "BR-44": reason_given("line", "true", "A charge of a line has no reason."),
+    "BR-53": vat_in_tax_currency,
+    "BR-56": representative_number,
+    "BR-62": attribute_given(
+        SELLER, "EndpointID", "schemeID", "The seller's electronic address has no scheme."
+    ),
+    "BR-63": attribute_given(
+        BUYER, "EndpointID", "schemeID", "The buyer's electronic address has no scheme."
+    ),
+    "BR-64": attribute_given(
+        "line", "Item/StandardItemIdentification/ID", "schemeID", "An item number has no scheme."
+    ),
+    "BR-65": attribute_given(
+        "line",
+        "Item/CommodityClassification/ItemClassificationCode",
+        "listID",
+        "A classification of an item has no list.",
+    ),
+    "BR-CO-03": one_tax_point,
+    "BR-CO-21": reason_given("document", "false", "An allowance has no reason."),
+    "BR-CO-22": reason_given("document", "true", "A charge has no reason."),
+    "BR-CO-23": reason_given("line", "false", "An allowance of a line has no reason."),
+    "BR-CO-24": reason_given("line", "true", "A charge of a line has no reason."),
+    "BR-CL-18": known_categories,
+    "BR-CL-24": known_attachments,
+    **vat_rules(),
 }
 
 
