@@ -23,7 +23,7 @@ from apps.council.models import (
     Seat,
     Sitting,
 )
-from apps.council.states import OPEN, MeasureStatus, MotionStatus, ObjectionStatus, SittingStatus
+from apps.council.states import OPEN, MeasureStatus, MotionStatus, ObjectionStatus
 from apps.orchestration.models import Run
 from apps.orchestration.queries import attention
 from apps.policies.bench import rules_in_force
@@ -318,14 +318,6 @@ def sitting(reader: User, number: int) -> Sitting:
     if found is None:
         raise Absent
     return found
-
-
-def next_sitting() -> Sitting | None:
-    return (
-        Sitting.objects.filter(status__in=(SittingStatus.PLANNED, SittingStatus.OPEN))
-        .order_by("starts_at")
-        .first()
-    )
 
 
 def overview(user: User) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def motion_page(
         "objections": queries.open_objections(found),
         "needs": rules.rules_for(found.klass, loosens=found.loosens),
         "seat": seat,
+        "draft": policies.draft_of(found.version.policy) if found.version else None,
         "proposes": found.proposer_id == request.user.pk,
         "may_second": seat is not None and found.proposer_id != request.user.pk,
         "may_sit": holds(request.user, "council.sit"),
@@ -163,6 +164,16 @@ def do_withdraw(request: PersonRequest, found: Motion) -> str:
     return f"{found.reference} is withdrawn."
 
 
+def do_replace(request: PersonRequest, found: Motion) -> str:
+    """The motion moves to the policy's draft; what was voted on the old text is void."""
+    draft = policies.draft_of(found.version.policy) if found.version else None
+    if draft is None:
+        raise Invalid("There is no draft of this policy to move the motion to.")
+    reason = request.POST.get("reason", "")
+    motions.replace_text(actor=request.user, motion=found, version=draft, reason=reason)
+    return f"The motion moves to version {draft.number}; it is in review again."
+
+
 def do_stop(request: PersonRequest, found: Motion) -> str:
     ballots.stop(actor=request.user, motion=found, reason=request.POST.get("reason", ""))
     return "Stopped; the council looks at it again."
@@ -184,6 +195,7 @@ ACTS: Mapping[str, Callable[[PersonRequest, Motion], str]] = {
     "second": do_second,
     "declare": do_declare,
     "withdraw": do_withdraw,
+    "replace": do_replace,
     "stop": do_stop,
     "lift": do_lift,
     "drop": do_drop,

@@ -27,17 +27,24 @@ def analysis(version: PolicyVersion) -> dict[str, Any]:
     return analyse(known, rules_in_force(), rules_with(version))
 
 
+def comparison(before: PolicyVersion, after: PolicyVersion) -> dict[str, Any]:
+    """What would change from one version of a policy to another, all else as in force."""
+    return analyse(list(specs().values()), rules_with(before), rules_with(after))
+
+
 def claim_of(version: PolicyVersion) -> Claim:
     said = version.claim
     return Claim(said.get("looser", True), said.get("stricter", True), tuple(said.get("tools", ())))
 
 
 def case_results(version: PolicyVersion) -> list[dict[str, Any]]:
-    """[{pk, name, expected, got, ok, origin, rules}] of every test stored with the policy."""
+    """[{pk, name, expected, got, ok, origin, rules, lines}] of every test of the policy."""
     cases = list(PolicyCase.objects.filter(policy_id=version.policy_id, removed_at=None))
     if not cases:
         return []
-    verdicts = Bench(rules_with(version), specs()).judge_all([case.request for case in cases])
+    rules = rules_with(version)
+    lines = {each.rule.key: each.line for each in rules}
+    verdicts = Bench(rules, specs()).judge_all([case.request for case in cases])
     return [
         {
             "pk": case.pk,
@@ -47,6 +54,11 @@ def case_results(version: PolicyVersion) -> list[dict[str, Any]]:
             "got": verdict.effect,
             "ok": verdict.effect == case.expected,
             "origin": case.origin,
+            "lines": [
+                lines[key]
+                for reason in verdict.reasons
+                if (key := f"{reason.policy}@{reason.version}#{reason.rule_id}") in lines
+            ],
             "rules": [reason.rule_id for reason in verdict.reasons if reason.policy != "grants"],
         }
         for case, verdict in sorted(zip(cases, verdicts, strict=True), key=lambda p: p[0].name)
@@ -112,19 +124,26 @@ def told(backtest: Backtest) -> dict[str, Any]:
 
 def obstacles(version: PolicyVersion) -> list[str]:
     """Why this version cannot be proposed yet, in sentences; [] when it can."""
+    claim = claim_of(version)
+    claimed = not (claim.looser and claim.stricter)
+    broken = broken_claims(claim, analysis(version)["changes"]) if claimed else []
+    return obstacles_in(version, case_results(version), broken, fresh_backtest(version))
+
+
+def obstacles_in(
+    version: PolicyVersion,
+    results: list[dict[str, Any]],
+    broken: list[str],
+    backtest: Backtest | None,
+) -> list[str]:
+    """The same, for a caller that has worked out tests, claim and backtest already."""
     found = [f"Line {problem.line}: {problem.sentence}" for problem in check(version.text)]
     if found:
         return found
-    failed = [case["name"] for case in case_results(version) if not case["ok"]]
+    failed = [case["name"] for case in results if not case["ok"]]
     if failed:
         found.append(f"{len(failed)} of its test cases fail: {failed[0]}.")
-    claim = claim_of(version)
-    if not (claim.looser and claim.stricter):
-        found += [
-            f"The author's claim does not hold. {sentence}"
-            for sentence in broken_claims(claim, analysis(version)["changes"])[:1]
-        ]
-    backtest = fresh_backtest(version)
+    found += [f"The author's claim does not hold. {sentence}" for sentence in broken[:1]]
     if backtest is None:
         found.append("It has no finished backtest of this text against what is in force now.")
     elif backtest.blocking:

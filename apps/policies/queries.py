@@ -107,6 +107,11 @@ def newest_text(policy: Policy) -> str:
     return newest.text if newest else ""
 
 
+def draft_of(policy: Policy) -> PolicyVersion | None:
+    found: PolicyVersion | None = policy.versions.filter(status=VersionStatus.DRAFT).first()
+    return found
+
+
 def backtests(version: PolicyVersion) -> list[Backtest]:
     return list(version.backtests.order_by("-created_at")[:10])
 
@@ -131,6 +136,14 @@ def key_of(text: str) -> uuid.UUID | None:
         return uuid.UUID(text)
     except ValueError:
         return None
+
+
+def judged(reader: User, pk: uuid.UUID) -> JudgedRequest:
+    """One recorded request with its verdict."""
+    found = JudgedRequest.objects.filter(pk=pk).first() if holds(reader, "policies.view") else None
+    if found is None:
+        raise Absent
+    return found
 
 
 def shadow_flips(version: PolicyVersion) -> list[ShadowFlip]:

@@ -8,6 +8,7 @@ app_name = "policies"
 urlpatterns = [
     path("", views.policies, name="policies"),
     path("new", views.create, name="create"),
+    path("judged/<uuid:pk>", views.judged, name="judged"),
     path("<slug:slug>", views.policy, name="policy"),
     path("<slug:slug>/edit", views.edit, name="edit"),
     path("<slug:slug>/rule", views.rule, name="rule"),

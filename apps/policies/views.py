@@ -101,10 +101,6 @@ def save(request: PersonRequest, policy: Policy, text: str) -> HttpResponse:
     return told(request, f"Version {draft.number} is saved as a draft.", proof_url(draft))
 
 
-def policy_url(policy: Policy) -> str:
-    return reverse("policies:policy", args=[policy.slug])
-
-
 @needs("policies.view")
 def compare(request: PersonRequest, slug: str, old: int, new: int) -> HttpResponse:
     found = queries.policy(request.user, slug)
@@ -114,6 +110,7 @@ def compare(request: PersonRequest, slug: str, old: int, new: int) -> HttpRespon
         "before": before,
         "after": after,
         "lines": diffing.lines(before.text, after.text),
+        "report": proof.comparison(before, after),
     }
     return render(request, "policies/compare.html", context)
 
@@ -131,18 +128,20 @@ def render_proof(
 ) -> HttpResponse:
     report = proof.analysis(version)
     claim = proof.claim_of(version)
+    results, fresh = proof.case_results(version), proof.fresh_backtest(version)
+    broken = broken_claims(claim, report["changes"])
     context: dict[str, Any] = {
         "policy": version.policy,
         "version": version,
         "base": proof.base_of(version),
         "report": report,
         "claim": claim,
-        "broken": broken_claims(claim, report["changes"]),
-        "results": proof.case_results(version),
+        "broken": broken,
+        "results": results,
         "backtests": queries.backtests(version),
-        "fresh": proof.fresh_backtest(version),
+        "fresh": fresh,
         "shadow": queries.shadow_flips(version),
-        "obstacles": proof.obstacles(version),
+        "obstacles": proof.obstacles_in(version, results, broken, fresh),
         "backtest_form": BacktestForm(),
         "case_form": case_form or CaseForm(),
         "tools": sorted(specs()),
@@ -214,6 +213,13 @@ def backtest(request: PersonRequest, slug: str, pk: uuid.UUID) -> HttpResponse:
         "may_draft": holds(request.user, "policies.draft"),
     }
     return drawing_charts(render(request, "policies/backtest.html", context))
+
+
+@needs("policies.view")
+def judged(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
+    """A recorded request: what was judged, and how."""
+    context = {"judged": queries.judged(request.user, pk)}
+    return render(request, "policies/judged.html", context)
 
 
 @needs("policies.draft")

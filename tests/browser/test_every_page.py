@@ -20,7 +20,7 @@ from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run
 from apps.pilots.invoices.models import InvoiceDocument
 from apps.policies.backtests import start_backtest, work_on
-from apps.policies.models import Backtest, PolicyVersion
+from apps.policies.models import Backtest, JudgedRequest, PolicyVersion
 from apps.policies.services import save_draft
 from tests.browser.test_the_loop import drop
 
@@ -61,6 +61,7 @@ def pages() -> dict[str, list[str]]:
     event, document = LedgerEvent.objects.order_by("-pk").first(), InvoiceDocument.objects.get()
     assert event is not None
     motion, sitting, backtest = council_things()
+    judged = JudgedRequest.objects.order_by("-at")[0]
     return {
         "amara": [
             "/",
@@ -100,6 +101,8 @@ def pages() -> dict[str, list[str]]:
             "/policies/vendor-bank-details/edit",
             "/policies/vendor-bank-details/rule?template=bank-details",
             "/policies/vendor-bank-details/versions/1",
+            "/policies/vendor-bank-details/versions/1..2",
+            f"/policies/judged/{judged.pk}",
             f"/policies/vendor-bank-details/backtests/{backtest.pk}",
             "/policies/new",
             "/decisions/",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import F
+from django.test import Client
 
 from apps.access.models import User
 from apps.access.services import give_role
@@ -339,6 +340,25 @@ def test_an_edit_voids_the_votes_and_starts_the_period_again(
     assert Ballot.objects.get().void
     assert motion.comment_ends_at is not None
     assert motion.comment_ends_at > now()
+
+
+def test_the_proposer_moves_the_motion_to_the_draft_on_its_page(
+    base: PolicyVersion, council: Council, signed_in: Callable[[User], Client]
+) -> None:
+    motion = in_ballot(base, council)
+    vote(motion, council["chair"])
+    other = save_draft(
+        actor=council["compliance"], policy=base.policy, text=FORBID_MORE.replace("steel", "stone")
+    )
+    page, act = signed_in(council["compliance"]), f"/decisions/M-{motion.number}/do/replace"
+    assert "no finished backtest" in page.post(act, {"reason": "Stone"}).content.decode()
+    with_backtest(other)
+    assert signed_in(council["legal"]).post(act, {"reason": "Stone"}).status_code == 403
+    assert page.post(act, {"reason": "Stone"}).status_code == 302
+    motion.refresh_from_db()
+    assert (motion.status, motion.version_id) == ("comment", other.pk)
+    compared = page.get(f"/policies/glass/versions/{base.number}..{other.number}")
+    assert "becomes" in compared.content.decode()
 
 
 def test_of_two_motions_on_one_policy_the_second_is_rebased(

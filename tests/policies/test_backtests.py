@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from apps.access.models import User
 from apps.common.clock import now
@@ -54,7 +55,9 @@ def run(version: PolicyVersion, **options: Any) -> Backtest:
 ASK_ABOVE_HUNDRED = ASK_ABOVE_TEN.replace("10", "100")
 
 
-def test_flips_are_counted_by_pair_agent_and_tool(base: PolicyVersion, agent: Agent) -> None:
+def test_flips_are_counted_by_pair_agent_and_tool_and_linked(
+    base: PolicyVersion, agent: Agent, member: User, signed_in: Callable[[User], Client]
+) -> None:
     for amount in (1, 11, 50, 500):
         put(agent, "book", amount)
     found = run(draft(base, ASK_ABOVE_HUNDRED + FORBID_GLASS))
@@ -65,6 +68,10 @@ def test_flips_are_counted_by_pair_agent_and_tool(base: PolicyVersion, agent: Ag
     assert found.summary["reviews"] == -2
     assert backtests.review_hours(found.summary) < 0
     assert found.flips.count() == 2
+    flip = found.flips.first()
+    assert flip is not None
+    judged = signed_in(member).get(f"/policies/judged/{flip.judged_id}")
+    assert "shelf.put by clerk" in judged.content.decode()
 
 
 def test_what_a_person_rejected_and_would_now_be_allowed_blocks(
@@ -196,7 +203,7 @@ def test_cases_are_stored_with_the_policy_and_name_the_deciding_rules(
         expected="review",
     )  # fmt: skip
     (result,) = proof.case_results(base)
-    assert (result["ok"], result["rules"]) == (True, ["ask-above-ten"])
+    assert (result["ok"], result["rules"], result["lines"]) == (True, ["ask-above-ten"], [1])
     version = draft(base, ASK_ABOVE_HUNDRED)
     (result,) = proof.case_results(version)
     assert (result["ok"], result["got"]) == (False, "allow")
