@@ -1,103 +1,17 @@
+"""Questions put to people, their answers, and what they looked at."""
+
 from __future__ import annotations
 
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
-from guardian.models import UserObjectPermissionBase
+from django.db.models import Q
 
 from apps.access.models import User
+from apps.approvals.models.queues import Checkpoint, Queue
 from apps.approvals.states import Choice, Execution, RequestStatus
 from apps.common.ids import uuid7
-from apps.common.tracked import Tracked
 from apps.registry.models import Agent
-from apps.registry.states import Risk
-
-
-class Queue(Tracked):
-    """A pile of questions that certain people are entrusted with."""
-
-    slug = models.SlugField(unique=True)
-    name = models.CharField(max_length=120)
-    purpose = models.TextField(blank=True)
-    escalates_to = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(escalates_to__isnull=True) | ~Q(escalates_to=F("id")),
-                name="a_queue_does_not_escalate_to_itself",
-            )
-        ]
-        permissions = [("decide_queue", "Decide on the requests of the queue")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class QueueUserObjectPermission(UserObjectPermissionBase):  # type: ignore[misc]
-    """An approver's right over a queue, by a direct foreign key."""
-
-    content_object = models.ForeignKey(Queue, on_delete=models.CASCADE)
-
-
-class Delegation(Tracked):
-    """One approver stands in for another, for a time, up to a risk. It lends the giver's own
-    rights only, and nothing that was lent to the giver."""
-
-    giver = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    taker = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    queue = models.ForeignKey(
-        Queue, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    most_risk = models.CharField(max_length=10, choices=Risk.choices, default=Risk.MEDIUM)
-    reason = models.CharField(max_length=300)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=~Q(giver=F("taker")), name="nobody_stands_in_for_themselves"
-            ),
-            models.CheckConstraint(
-                condition=Q(ends_at__gt=F("starts_at")), name="a_delegation_ends_after_it_starts"
-            ),
-        ]
-        indexes = [models.Index(fields=["taker", "ends_at"], name="delegation_by_taker")]
-
-    def __str__(self) -> str:
-        return f"{self.taker} for {self.giver}"
-
-
-class Checkpoint(Tracked):
-    """What a policy's @checkpoint names: the queue, and the defaults that a rule may tighten."""
-
-    slug = models.SlugField(unique=True)
-    title = models.CharField(max_length=200)
-    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="checkpoints")
-    approvers = models.PositiveSmallIntegerField(default=1)
-    respond_within = models.PositiveIntegerField(default=3600)
-    decide_within = models.PositiveIntegerField(default=14_400)
-    execute_within = models.PositiveIntegerField(default=86_400)
-    hard = models.BooleanField(default=True)
-    rate = models.PositiveSmallIntegerField(default=100)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(rate__gte=1, rate__lte=100), name="a_rate_is_a_percentage_above_zero"
-            ),
-            models.CheckConstraint(
-                condition=Q(approvers__gte=1), name="a_checkpoint_needs_somebody"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.title
 
 
 class ApprovalRequest(models.Model):
@@ -310,42 +224,3 @@ class Look(models.Model):
 
     def __str__(self) -> str:
         return f"{self.times} times"
-
-
-class Notice(models.Model):
-    """Something that a person should know of, with the link to it. It is shown at once, mailed in
-    bundles, and told to the organisation's own system; a channel that is down tries again."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notices")
-    at = models.DateTimeField()
-    title = models.CharField(max_length=250)
-    url = models.CharField(max_length=200)
-    urgent = models.BooleanField(default=False)
-    opened_at = models.DateTimeField(null=True)
-    mail_due_at = models.DateTimeField(null=True)
-    mailed_at = models.DateTimeField(null=True)
-    hook_due_at = models.DateTimeField(null=True)
-    hooked_at = models.DateTimeField(null=True)
-    tries = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=200, blank=True)
-
-    objects: ClassVar[models.Manager[Notice]] = models.Manager()
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["user", "-at", "-id"], name="notice_newest"),
-            models.Index(
-                fields=["mail_due_at"],
-                condition=Q(mail_due_at__isnull=False),
-                name="notice_to_mail",
-            ),
-            models.Index(
-                fields=["hook_due_at"],
-                condition=Q(hook_due_at__isnull=False),
-                name="notice_to_hook",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.title

@@ -1,23 +1,21 @@
+"""The inbox and one item in it."""
+
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest
 from apps.access.queries import holds
-from apps.approvals import notices, queries, services
-from apps.approvals.forms import DelegationForm
+from apps.approvals import queries, services
 from apps.approvals.models import ApprovalRequest
 from apps.approvals.states import Choice
 from apps.common import diffing
-from apps.common.csp import drawing_charts
 from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
-from apps.common.figures import stacked_bars
 from apps.registry.states import Risk
 
 
@@ -161,107 +159,3 @@ def look(request: PersonRequest, number: int) -> HttpResponse:
     found = queries.request_numbered(request.user, number)
     services.note_look(actor=request.user, request_id=found.pk)
     return HttpResponse(status=204)
-
-
-def bulk(request: PersonRequest) -> HttpResponse:
-    """Items of the same action and rule, answered together with one reason."""
-    if not queries.queue_ids(request.user):
-        raise Http404
-    tool, rule = request.GET.get("tool", ""), request.GET.get("rule", "")
-    typed: dict[str, Any] = {}
-    results: list[services.Answered] = []
-    problem = ""
-    if request.method == "POST":
-        tool, rule = request.POST.get("tool", ""), request.POST.get("rule", "")
-        typed = {
-            "choice": request.POST.get("choice", ""),
-            "reason": request.POST.get("reason", ""),
-            "chosen": request.POST.getlist("item"),
-        }
-        try:
-            results = services.vote_many(
-                actor=request.user,
-                items=chosen_items(typed["chosen"]),
-                choice=typed["choice"],
-                reason=typed["reason"],
-            )
-            typed = {}
-        except Invalid as error:
-            problem = error.sentence
-    rows = queries.in_group(request.user, tool, rule)
-    context = {
-        "groups": queries.bulk_groups(request.user),
-        "rows": rows,
-        "looked": queries.looks_of(request.user, rows),
-        "tool": tool,
-        "rule": rule,
-        "choices": Choice.choices,
-        "typed": typed,
-        "results": results,
-        "problem": problem,
-    }
-    return render(request, "approvals/bulk.html", context, status=422 if problem else 200)
-
-
-def chosen_items(values: list[str]) -> list[tuple[uuid.UUID, str]]:
-    """`<request>:<digest>` as the page wrote them."""
-    found = []
-    for value in values:
-        key, _, digest = value.partition(":")
-        try:
-            found.append((uuid.UUID(key), digest))
-        except ValueError:
-            raise Invalid("Choose items from the list.") from None
-    return found
-
-
-def delegations(request: PersonRequest) -> HttpResponse:
-    """Stand-ins: whom the person named, and for whom they stand in."""
-    if not queries.queue_ids(request.user):
-        raise Http404
-    form = DelegationForm(request.POST or None, user=request.user)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        made = services.lend(
-            actor=request.user,
-            taker=data["taker"],
-            queue=data["queue"],
-            most_risk=data["most_risk"],
-            ends_at=form.ends_at(),
-            reason=data["reason"],
-        )
-        messages.success(request, f"{made.taker} stands in for you.")
-        return redirect("approvals:delegations")
-    context = {"form": form, "rows": queries.delegations(request.user)}
-    status = 422 if form.errors else 200
-    return render(request, "approvals/delegations.html", context, status=status)
-
-
-@require_POST
-def end_delegation(request: PersonRequest, pk: int) -> HttpResponse:
-    found = next((row for row in queries.delegations(request.user) if row.pk == pk), None)
-    if found is None:
-        raise Http404
-    services.take_back(actor=request.user, delegation=found)
-    return redirect("approvals:delegations")
-
-
-def notices_page(request: PersonRequest) -> HttpResponse:
-    if request.method == "POST":
-        notices.open_all(user=request.user)
-        return redirect("approvals:notices")
-    context = {"notices": queries.notices_of(request.user)}
-    return render(request, "approvals/notices.html", context)
-
-
-def insight(request: PersonRequest) -> HttpResponse:
-    """How the queues are doing, for those who read every request or decide in queues."""
-    if not (holds(request.user, "approvals.view") or queries.queue_ids(request.user)):
-        raise Http404
-    days = request.GET.get("days", "")
-    found = queries.insight(
-        request.user, days=min(int(days), 365) if days.isdecimal() and int(days) else 30
-    )
-    figure = stacked_bars(found.by_day, across="Day (UTC)", up="Decided")
-    context = {"insight": found, "figure": figure}
-    return drawing_charts(render(request, "approvals/insight.html", context))

@@ -1,0 +1,112 @@
+"""One request: its facts, its votes, what became of others like it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+
+from apps.access.models import User
+from apps.approvals.models import (
+    ApprovalRequest,
+    Notice,
+    Vote,
+)
+from apps.approvals.queries.lists import LISTED
+from apps.approvals.queries.rights import visible
+from apps.approvals.rules import Fact
+from apps.approvals.states import RequestStatus
+from apps.common.clock import now
+from apps.common.errors import Absent
+from apps.common.units import in_unit
+from apps.common.vocabulary import label
+from apps.registry.models import Agent, Tool
+from apps.registry.signals import InFlight
+
+ALIKE = 200
+
+
+def request_numbered(user: User, number: int) -> ApprovalRequest:
+    found = visible(user).filter(number=number).first()
+    if found is None:
+        raise Absent
+    return found
+
+
+def votes_of(request: ApprovalRequest) -> list[Vote]:
+    return list(request.votes.select_related("voter").order_by("cast_at"))
+
+
+def facts_of(request: ApprovalRequest) -> list[Fact]:
+    """The facts of the evidence, named and with their units as the tool's schema gives them."""
+    facts: dict[str, dict[str, Any]] = request.evidence.get("facts", {})
+    tool = Tool.objects.filter(name=request.tool).only("facts_schema").first()
+    schemas = tool.facts_schema.get("properties", {}) if tool else {}
+    currency = str(facts.get("currency", {}).get("value", ""))
+    return [
+        Fact(
+            schemas.get(name, {}).get("title") or label(name),
+            in_unit(fact["value"], schemas.get(name, {}).get("unit", ""), currency),
+            fact.get("source", ""),
+        )
+        for name, fact in facts.items()
+    ]
+
+
+def approved_checkpoints(request: ApprovalRequest) -> frozenset[str]:
+    """The checkpoints that an approved request has passed; none while it is anything else."""
+    if request.status != RequestStatus.APPROVED:
+        return frozenset()
+    rows = request.checkpoints.select_related("checkpoint")
+    return frozenset(row.checkpoint.slug for row in rows)
+
+
+def in_flight(agent: Agent) -> list[InFlight]:
+    rows = ApprovalRequest.objects.filter(agent=agent, status="pending").order_by("created_at")
+    return [
+        InFlight("request", str(row), reverse("approvals:request", args=[row.number]))
+        for row in rows[:LISTED]
+    ]
+
+
+@dataclass(frozen=True)
+class Alike:
+    """How requests of the same action and rule were decided lately. Never a recommendation."""
+
+    counts: dict[str, int]
+    reversed_later: int
+    newest: list[ApprovalRequest]
+
+
+def alike(request: ApprovalRequest, days: int = 90) -> Alike:
+    """The newest decided requests of the same action and rule, the same counterparty first."""
+    rows = ApprovalRequest.objects.filter(
+        tool=request.tool,
+        rule_key=request.rule_key,
+        decided_at__gte=now() - dt.timedelta(days=days),
+        status__in=("approved", "rejected", "returned"),
+    ).exclude(pk=request.pk)
+    shown = ("number", "title", "status", "execution", "outcome_note", "decided_at")
+    found = list(rows.order_by("-decided_at").only(*shown)[:ALIKE])
+    counts = Counter(row.status for row in found)
+    undone = sum(row.execution == "rolled_back" for row in found)
+    same = [row for row in found if row.title.split(",")[0] == request.title.split(",")[0]]
+    others = [row for row in found if row not in same]
+    return Alike(dict(counts), undone, (same + others)[:3])
+
+
+def turned_down(agent_id: int, intent_digest: str, days: int = 30) -> int:
+    """How often people have refused exactly this wish of the agent."""
+    return ApprovalRequest.objects.filter(
+        agent_id=agent_id,
+        intent_digest=intent_digest,
+        status__in=("rejected", "returned"),
+        decided_at__gte=now() - dt.timedelta(days=days),
+    ).count()
+
+
+def notices_of(user: User) -> list[Notice]:
+    return list(Notice.objects.filter(user=user).order_by("-at", "-pk")[:LISTED])

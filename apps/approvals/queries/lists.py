@@ -1,0 +1,148 @@
+"""The list of an approver: what waits, what is new, what can be answered together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from apps.access.models import User
+from apps.approvals.models import (
+    ApprovalRequest,
+    Look,
+    Snooze,
+    Vote,
+)
+from apps.approvals.queries.rights import open_for, queue_ids, visible
+from apps.approvals.rules import BULK_RISKS, MOST_AT_ONCE
+from apps.common.clock import now
+
+LISTED = 50
+COUNTED = 1_000
+
+
+def waiting_count(user: Any) -> int:
+    """What waits for the person, for the rail; capped, and counted once per request."""
+    if not queue_ids(user):
+        return 0
+    cached: int | None = getattr(user, "_waiting", None)
+    if cached is None:
+        cached = user._waiting = open_for(user).order_by()[:COUNTED].count()
+    return cached
+
+
+VIEWS = {
+    "mine": "For me",
+    "claimed": "Claimed by me",
+    "snoozed": "Snoozed",
+    "late": "Past due soon",
+    "all": "All open",
+    "decided": "Decided by me",
+}
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The list on the left, and what the head of the page says about it."""
+
+    items: list[ApprovalRequest]
+    more: bool
+    waiting: int
+    version: str
+
+
+def inbox(user: User, *, view: str, queue: str = "", risk: str = "", search: str = "") -> Inbox:
+    rows = in_view(user, view)
+    if queue:
+        rows = rows.filter(queue__slug=queue)
+    if risk:
+        rows = rows.filter(risk=risk)
+    if search:
+        rows = rows.filter(matching(search))
+    ordered = ("-decided_at", "-pk") if view == "decided" else ("decide_by", "pk")
+    found = list(rows.order_by(*ordered)[: LISTED + 1])
+    page = found[:LISTED]
+    # Counted for the page alone: counting in the query would count for every open request first.
+    cast = approvals_cast(page)
+    for row in page:
+        row.cast = cast.get(row.pk, 0)  # type: ignore[attr-defined]
+    return Inbox(page, len(found) > LISTED, waiting_count(user), pulse(user))
+
+
+def approvals_cast(rows: Iterable[ApprovalRequest]) -> dict[uuid.UUID, int]:
+    votes = Vote.objects.filter(request__in=list(rows), void=False, choice="approve")
+    counted = votes.values_list("request_id").annotate(number=Count("pk")).order_by()
+    return dict(counted)
+
+
+def matching(search: str) -> Q:
+    number = search.upper().removeprefix("C-")
+    words = Q(title__icontains=search) | Q(agent_label__icontains=search)
+    return words | Q(number=int(number)) if number.isdecimal() and len(number) < 15 else words
+
+
+def in_view(user: User, view: str) -> QuerySet[ApprovalRequest]:
+    if view == "decided":
+        mine = Vote.objects.filter(request_id=OuterRef("pk"), voter=user)
+        return visible(user).filter(Exists(mine))
+    if view == "all":
+        return visible(user).filter(status="pending")
+    rows = open_for(user)
+    snoozed = Snooze.objects.filter(request_id=OuterRef("pk"), user=user, until__gt=now())
+    if view == "snoozed":
+        return rows.filter(Exists(snoozed))
+    rows = rows.exclude(Exists(snoozed))
+    if view == "claimed":
+        return rows.filter(holder=user, lease_until__gt=now())
+    if view == "late":
+        return rows.filter(respond_by__lte=now())
+    return rows
+
+
+def pulse(user: User) -> str:
+    """A short text that changes when something new came into the person's inbox."""
+    newest = open_for(user).order_by("-created_at").values_list("pk", flat=True).first()
+    return f"{waiting_count(user)}-{newest}"
+
+
+def newer_than(user: User, version: str) -> int:
+    """How many requests came since the pulse `version` that the page was made with."""
+    _, _, last = version.partition("-")
+    try:
+        since = ApprovalRequest.objects.filter(pk=uuid.UUID(last)).values_list("created_at")[:1]
+    except ValueError:
+        return waiting_count(user)
+    rows = open_for(user).filter(created_at__gt=since[0][0]) if since else open_for(user)
+    return rows.order_by()[:COUNTED].count()
+
+
+def looked_at(user: User, requests: Iterable[uuid.UUID]) -> int:
+    """How many of these requests the person has opened."""
+    return Look.objects.filter(user=user, request_id__in=list(requests)).count()
+
+
+def bulk_groups(user: User) -> list[tuple[str, str, int]]:
+    """(action, rule, number) of what the person could answer together."""
+    rows = open_for(user).filter(risk__in=BULK_RISKS).order_by()
+    groups = rows.values("tool", "rule_key").annotate(number=Count("pk")).filter(number__gte=2)
+    return [
+        (row["tool"], row["rule_key"], row["number"]) for row in groups.order_by("-number")[:20]
+    ]
+
+
+def in_group(user: User, tool: str, rule: str) -> list[ApprovalRequest]:
+    rows = open_for(user).filter(tool=tool, rule_key=rule, risk__in=BULK_RISKS)
+    return list(rows.order_by("decide_by", "pk")[:MOST_AT_ONCE])
+
+
+def looks_of(user: User, rows: Iterable[ApprovalRequest]) -> set[uuid.UUID]:
+    found = Look.objects.filter(user=user, request__in=list(rows))
+    return set(found.values_list("request_id", flat=True))
+
+
+def next_after(user: User, request: ApprovalRequest) -> ApprovalRequest | None:
+    """The person's next item in due order, after a decision."""
+    return open_for(user).exclude(pk=request.pk).order_by("decide_by", "pk").first()
