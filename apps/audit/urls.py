@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.audit import views
+from apps.audit.views import events, history
 
 app_name = "audit"
 urlpatterns = [
-    path("", views.events, name="events"),
-    path("<uuid:pk>", views.event, name="event"),
-    path("history/<str:label>/<str:pk>", views.history, name="history"),
+    path("", events.events, name="events"),
+    path("<uuid:pk>", events.event, name="event"),
+    path("history/<str:label>/<str:pk>", history.history, name="history"),
 ]

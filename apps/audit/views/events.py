@@ -8,7 +8,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from apps.access.guards import PersonRequest, needs
-from apps.audit import queries, rules
+from apps.audit import rules
+from apps.audit.queries import events as queries
 from apps.common.paging import page
 from apps.ledger.catalogue import ACTS, sentence
 
@@ -53,18 +54,3 @@ def event(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
         "intact": found.computed_digest() == found.digest,
     }
     return render(request, "audit/event.html", context)
-
-
-@needs("audit.view")
-def history(request: PersonRequest, label: str, pk: str) -> HttpResponse:
-    found = queries.versions(request.user, label, pk)
-    context = {
-        "versions": found,
-        "label": label,
-        "pk": pk,
-        "title": str(found[0].row.history_object)
-        if found[0].row.history_type == "-"
-        else str(found[0].row.instance),
-        "kind": queries.model_named(label)._meta.verbose_name,
-    }
-    return render(request, "audit/history.html", context)

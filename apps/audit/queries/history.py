@@ -1,36 +1,18 @@
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.db.models import QuerySet
 
 from apps.access.models import User
 from apps.access.queries import holds
-from apps.audit.rules import Filters
 from apps.common.diffing import FieldChange, changed_fields
 from apps.common.errors import Absent
 from apps.common.tracked import Tracked
-from apps.ledger.models import LedgerEvent
 
 SHOWN = 50
 MASKED = frozenset({"password", "digest", "prefix"})
-
-
-def events(reader: User, filters: Filters) -> QuerySet[LedgerEvent]:
-    """The events that the reader may see, narrowed by the filters; newest first is the pager's."""
-    if not holds(reader, "audit.view"):
-        return LedgerEvent.objects.none()
-    return LedgerEvent.objects.filter(**filters.lookups)
-
-
-def event(reader: User, pk: uuid.UUID) -> LedgerEvent:
-    found = events(reader, Filters()).filter(pk=pk).first()
-    if found is None:
-        raise Absent
-    return found
 
 
 def model_named(label: str) -> type[Tracked]:
