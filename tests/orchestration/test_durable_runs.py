@@ -18,7 +18,7 @@ from apps.approvals.services import vote
 from apps.approvals.tasks import sweep as approvals_sweep
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
-from apps.orchestration import definitions, services
+from apps.orchestration import definitions, messages
 from apps.orchestration.definitions import Finish, RunState, StepSpec, Unresolved, resolve
 from apps.orchestration.models import Outbox, Run, Step
 from apps.orchestration.rules import backoff, idempotency_key, looping
@@ -140,7 +140,7 @@ def test_with_every_message_lost_the_run_still_ends(
             Outbox.objects.filter(pk=row).delete()
         return True
 
-    monkeypatch.setattr(services, "send_later", send)
+    monkeypatch.setattr(messages, "send_later", send)
     run = begin()
     for _ in range(8):
         sent.clear()

@@ -1,0 +1,50 @@
+"""The verbs of runs and steps, split by noun, and the only writers. Every change is a guarded
+UPDATE on (id, status, fence)."""
+
+from __future__ import annotations
+
+from apps.orchestration.services.plans import advance
+from apps.orchestration.services.runs import (
+    bring_back,
+    cancel_run,
+    continue_for_agent,
+    continue_run,
+    install_workflow,
+    pause_for_agent,
+    pause_run,
+    start_run,
+)
+from apps.orchestration.services.steps import (
+    StepWork,
+    claim_step,
+    perform_step,
+    renew_lease,
+    requeue_step,
+    resolve_in_doubt,
+    wake_waiting,
+)
+from apps.orchestration.services.sweeping import drain, relay, sweep
+from apps.orchestration.services.undoing import roll_back
+
+__all__ = [
+    "StepWork",
+    "advance",
+    "bring_back",
+    "cancel_run",
+    "claim_step",
+    "continue_for_agent",
+    "continue_run",
+    "drain",
+    "install_workflow",
+    "pause_for_agent",
+    "pause_run",
+    "perform_step",
+    "relay",
+    "renew_lease",
+    "requeue_step",
+    "resolve_in_doubt",
+    "roll_back",
+    "start_run",
+    "sweep",
+    "wake_waiting",
+]

@@ -1,0 +1,242 @@
+"""One step: claimed under a lease, carried through the gate, parked, mended."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from apps.access.models import User
+from apps.access.services import permitted
+from apps.common.acting import acting
+from apps.common.clock import now
+from apps.common.errors import Conflict
+from apps.ledger.services import record
+from apps.orchestration import queries
+from apps.orchestration.definitions import Unresolved, resolve
+from apps.orchestration.models import Run, Step
+from apps.orchestration.rules import backoff
+from apps.orchestration.services.moves import move_step, post
+from apps.orchestration.states import RunStatus, StepStatus
+from apps.registry.models import Agent
+from apps.registry.states import AgentStatus
+from apps.runtime import gate
+from apps.runtime.rules import CallContext, LostLease, Outcome
+
+
+class StepWork:
+    """The step that an attempt at the gate serves (runtime.rules.Work)."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.fence = step.fence
+
+    def check(self) -> None:
+        owned = Step.objects.select_for_update().filter(
+            pk=self.step.pk, status=StepStatus.RUNNING, fence=self.fence
+        )
+        if not owned.exists():
+            raise LostLease("Another worker owns this step now.")
+
+    def settle(self, outcome: Outcome) -> None:
+        to, fields = after(self.step, outcome)
+        self.step.status, self.step.fence = StepStatus.RUNNING, self.fence
+        if not move_step(self.step, to, action_ref=outcome.action_id, lease_until=None, **fields):
+            raise LostLease("Another worker owns this step now.")
+        post("advance", self.step.run_id)
+
+
+def after(step: Step, outcome: Outcome) -> tuple[str, dict[str, Any]]:
+    """Where a step goes after the gate's answer, and what is written down with it."""
+    ended = {"ended_at": now(), "error": outcome.error}
+    if outcome.status == "done":
+        return StepStatus.SUCCEEDED, {**ended, "result": outcome.result, "error": ""}
+    if outcome.status == "waiting":
+        return StepStatus.AWAITING_APPROVAL, {"approval_ref": outcome.approval_id}
+    if outcome.status == "retry":
+        return try_again(step, outcome)
+    if outcome.status == "in_doubt":
+        record(type="step.in_doubt", object=step, outcome="in_doubt", run_id=step.run_id)
+        return StepStatus.IN_DOUBT, {"error": outcome.error}
+    if outcome.status == "failed":
+        return StepStatus.FAILED, ended
+    refusals = {
+        "timeout": StepStatus.EXPIRED,
+        "rejected": StepStatus.REJECTED,
+        "returned": StepStatus.RETURNED,
+    }
+    note = outcome.error if outcome.code in refusals else ""
+    error = outcome.error or next((reason["sentence"] for reason in outcome.reasons), "")
+    status = refusals.get(outcome.code, StepStatus.DENIED)
+    return status, {**ended, "error": error, "note": note}
+
+
+def try_again(step: Step, outcome: Outcome) -> tuple[str, dict[str, Any]]:
+    """A limit costs no attempt; a failure does, and the last one is a dead letter."""
+    limited = outcome.verdict == "deny"
+    attempt = step.attempt - 1 if limited else step.attempt
+    if attempt >= step.max_attempts:
+        record(
+            type="step.dead",
+            object=step,
+            outcome="failed",
+            reason=outcome.error,
+            run_id=step.run_id,
+        )
+        return StepStatus.DEAD, {"error": outcome.error, "attempt": attempt}
+    wait = backoff(attempt, random.random(), outcome.retry_after)  # noqa: S311 - jitter
+    due = now() + dt.timedelta(seconds=wait)
+    return StepStatus.RETRY_WAIT, {"error": outcome.error, "attempt": attempt, "not_before": due}
+
+
+def claim_step(step_id: uuid.UUID, worker: str) -> Step | None:
+    """Takes a ready step under a lease; None when somebody else has it, when its time has not
+    come, when its run does not go on, or when its agent is suspended."""
+    moment = now()
+    lease = moment + dt.timedelta(seconds=settings.COUNCIL["LEASE_SECONDS"])
+    due = Q(not_before__isnull=True) | Q(not_before__lte=moment)
+    won = Step.objects.filter(
+        due,
+        pk=step_id,
+        status=StepStatus.READY,
+        agent__in=Agent.objects.filter(status=AgentStatus.ACTIVE),
+        run__in=Run.objects.filter(status__in=[RunStatus.RUNNING, RunStatus.WAITING]),
+    ).update(
+        status=StepStatus.RUNNING,
+        fence=F("fence") + 1,
+        attempt=F("attempt") + 1,
+        worker=worker,
+        lease_until=lease,
+        started_at=moment,
+    )
+    if not won:
+        return None
+    return Step.objects.select_related("run", "agent", "run__workflow").get(pk=step_id)
+
+
+def renew_lease(step_id: uuid.UUID, fence: int) -> bool:
+    """The heartbeat; false tells the worker that the step is no longer its own."""
+    lease = now() + dt.timedelta(seconds=settings.COUNCIL["LEASE_SECONDS"])
+    held = Step.objects.filter(pk=step_id, fence=fence, status=StepStatus.RUNNING)
+    return bool(held.update(lease_until=lease))
+
+
+def perform_step(step: Step) -> Outcome | None:
+    """Carries a claimed step through the gate. None when the step was lost on the way."""
+    run = step.run
+    with acting(
+        kind="agent",
+        id=str(step.agent_id),
+        label=step.agent.label,
+        run_id=run.pk,
+        trigger=f"run {run.reference}, step {step.key}",
+    ):
+        try:
+            return through_the_gate(step, run)
+        except LostLease:
+            return None
+        except Unresolved as error:
+            with transaction.atomic():
+                if move_step(
+                    step, StepStatus.FAILED, error=str(error), ended_at=now(), lease_until=None
+                ):
+                    post("advance", run.pk)
+            return None
+
+
+def through_the_gate(step: Step, run: Run) -> Outcome:
+    work = StepWork(step)
+    if step.approval_ref and step.action_ref:
+        outcome = gate.resume(action_id=step.action_ref, work=work)
+        return unsettled(step, work, outcome)
+    arguments = resolve(step.arguments, queries.results_of(run))
+    return gate.attempt(
+        agent_id=step.agent_id,
+        tool=step.tool,
+        arguments=arguments,
+        call=CallContext(
+            idem_key=step.idem_key,
+            purpose=step.purpose,
+            trigger={**run.trigger, "run": run.reference, "workflow": run.workflow.slug},
+            run_id=run.pk,
+            step_id=step.pk,
+            requester_id=run.requester_id,
+            used=used_by(run),
+        ),
+        work=work,
+    )
+
+
+def unsettled(step: Step, work: StepWork, outcome: Outcome) -> Outcome:
+    """A resume that only repeats an answer (still waiting, or a transient refusal) parks the step
+    again."""
+    fresh = Step.objects.get(pk=step.pk)
+    if fresh.status == StepStatus.RUNNING and fresh.fence == work.fence:
+        with transaction.atomic():
+            work.settle(outcome)
+    return outcome
+
+
+def used_by(run: Run) -> list[dict[str, Any]]:
+    """What the run has read so far, with untrusted text marked as such, for the evidence."""
+    found = []
+    for step in run.steps.filter(status="succeeded").order_by("ended_at"):
+        texts = (step.result or {}).get("untrusted", [])
+        excerpt = " … ".join(str(text.get("text", "")) for text in texts)[:500]
+        found.append(
+            {
+                "label": step.purpose or step.tool,
+                "ref": str(step.action_ref),
+                "tool": step.tool,
+                "untrusted": bool(texts),
+                "excerpt": excerpt,
+            }
+        )
+    return found
+
+
+def wake_waiting(*, approval_id: uuid.UUID) -> int:
+    """Puts the steps that waited for a decision back to work."""
+    woken = 0
+    rows = Step.objects.filter(status=StepStatus.AWAITING_APPROVAL, approval_ref=approval_id)
+    for step in rows:
+        with transaction.atomic():
+            if move_step(step, StepStatus.READY, not_before=None):
+                post("perform", step.pk)
+                post("advance", step.run_id)
+                woken += 1
+    return woken
+
+
+@permitted("runs.operate")
+@transaction.atomic
+def requeue_step(*, actor: User | None, step: Step, reason: str) -> None:
+    """Gives a step that gave up a new set of attempts."""
+    if not move_step(step, StepStatus.READY, attempt=0, not_before=None, error=""):
+        raise Conflict("Only a step that gave up can be requeued.")
+    record(type="step.requeued", object=step, reason=reason, run_id=step.run_id)
+    post("perform", step.pk)
+    post("advance", step.run_id)
+
+
+@permitted("runs.operate")
+@transaction.atomic
+def resolve_in_doubt(*, actor: User | None, step: Step, happened: bool, reason: str) -> None:
+    """A person found out whether the effect happened: done, or tried again from the start."""
+    if step.action_ref is None or step.status != StepStatus.IN_DOUBT:
+        raise Conflict("Nothing about this step is in doubt.")
+    gate.resolve(action_id=step.action_ref, happened=happened, reason=reason)
+    if happened:
+        moved = move_step(step, StepStatus.SUCCEEDED, ended_at=now(), result={}, error="")
+    else:
+        moved = move_step(step, StepStatus.READY, not_before=None, error="")
+    if not moved:
+        raise Conflict("Somebody else has just changed this step.")
+    record(type="step.resolved", object=step, reason=reason, run_id=step.run_id)
+    post("perform", step.pk)
+    post("advance", step.run_id)

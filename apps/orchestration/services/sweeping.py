@@ -1,0 +1,117 @@
+"""Finding what a lost message would have told."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from apps.approvals.models import ApprovalRequest
+from apps.common.clock import now
+from apps.orchestration import messages
+from apps.orchestration.models import Outbox, Run, Step
+from apps.orchestration.services.moves import move_step, post
+from apps.orchestration.services.plans import advance
+from apps.orchestration.services.runs import bring_back, pause_for_agent
+from apps.orchestration.services.steps import claim_step, perform_step, wake_waiting
+from apps.orchestration.states import LIVE_RUNS, OPEN_STEPS, RunStatus, StepStatus
+from apps.registry.states import AgentStatus
+
+FORGOTTEN = dt.timedelta(seconds=10)
+
+
+def sweep() -> None:
+    """Finds what a lost message would have told. Idempotent; two at once are harmless."""
+    moment = now()
+    reclaim_lost(moment)
+    follow_agents()
+    for step in Step.objects.filter(status=StepStatus.RETRY_WAIT, not_before__lte=moment)[:500]:
+        with transaction.atomic():
+            if move_step(step, StepStatus.READY):
+                post("perform", step.pk)
+                post("advance", step.run_id)
+    wake_decided()
+    relay()
+    ring_forgotten(moment)
+
+
+def follow_agents() -> None:
+    """Suspensions and resumptions whose signal was lost: found by looking."""
+    held = Step.objects.filter(status__in=OPEN_STEPS, run__status__in=LIVE_RUNS)
+    stopped = held.exclude(agent__status=AgentStatus.ACTIVE)
+    for pk in stopped.order_by().values_list("agent_id", flat=True).distinct()[:500]:
+        pause_for_agent(agent_id=pk)
+    paused = Run.objects.filter(status=RunStatus.PAUSED, wait_reason="agent_suspended")
+    back = paused.exclude(
+        steps__in=Step.objects.filter(status__in=OPEN_STEPS).exclude(
+            agent__status=AgentStatus.ACTIVE
+        )
+    )
+    for run in back[:500]:
+        bring_back(run, "Its agent was resumed.")
+
+
+def reclaim_lost(moment: dt.datetime) -> None:
+    """A lease that ran out: the worker died or froze. The fence goes up, so a late writer loses."""
+    lost = Step.objects.filter(status=StepStatus.RUNNING, lease_until__lte=moment)
+    for step in lost.order_by("pk")[:500]:
+        with transaction.atomic():
+            moved = Step.objects.filter(
+                pk=step.pk, status=StepStatus.RUNNING, fence=step.fence, lease_until__lte=moment
+            ).update(
+                status=StepStatus.READY, fence=F("fence") + 1, lease_until=None, not_before=None
+            )
+            if moved:
+                post("perform", step.pk)
+
+
+def relay() -> int:
+    """Sends what is in the outbox. A row goes once its message is with the broker."""
+    sent = 0
+    for row in Outbox.objects.order_by("pk")[:1000]:
+        if messages.send_later(row.pk, row.kind, row.ref):
+            sent += 1
+    return sent
+
+
+def ring_forgotten(moment: dt.datetime) -> None:
+    """Steps and runs whose messages got lost with a broker: ring again."""
+    old = moment - FORGOTTEN
+    due = Q(not_before__isnull=True) | Q(not_before__lte=moment)
+    ready = Step.objects.filter(due, status=StepStatus.READY, created_at__lte=old)
+    live = ready.filter(run__status__in=[RunStatus.RUNNING, RunStatus.WAITING])
+    for pk in live.values_list("pk", flat=True)[:500]:
+        messages.send_later(None, "perform", pk)
+    idle = Run.objects.filter(status__in=LIVE_RUNS, created_at__lte=old).exclude(
+        steps__status__in=OPEN_STEPS
+    )
+    for pk in idle.values_list("pk", flat=True)[:500]:
+        messages.send_later(None, "advance", pk)
+
+
+def drain(limit: int = 1000) -> int:
+    """Does everything that is due in this process, without Celery: for tests and small installs.
+    Returns how many steps were performed."""
+    done = 0
+    while done < limit:
+        wake_decided()
+        for pk in Run.objects.filter(status__in=LIVE_RUNS).values_list("pk", flat=True):
+            advance(pk)
+        ready = Step.objects.filter(status=StepStatus.READY).order_by("created_at")
+        claimed = [claim_step(pk, "drain") for pk in ready.values_list("pk", flat=True)]
+        if not any(claimed):
+            return done
+        for step in filter(None, claimed):
+            perform_step(step)
+            done += 1
+    return done
+
+
+def wake_decided() -> None:
+    """Steps whose request was decided: found by looking, should the signal have been lost."""
+    decided = ApprovalRequest.objects.exclude(status="pending").values("pk")
+    waiting = Step.objects.filter(status=StepStatus.AWAITING_APPROVAL, approval_ref__in=decided)
+    for approval_id in waiting.values_list("approval_ref", flat=True)[:500]:
+        if approval_id is not None:
+            wake_waiting(approval_id=approval_id)
