@@ -7,7 +7,7 @@ from apps.access.models import User
 from apps.approvals.models import Checkpoint
 from apps.common.clock import now
 from apps.council.models import Seat
-from apps.council.services import motions, sittings
+from apps.council.services import certifications, motions, proposals
 from apps.ledger.services import record
 
 
@@ -19,7 +19,7 @@ def seed_council() -> None:
         record(type="seat.given", object=seat, reason="Founding of the council.")
     checkpoint = Checkpoint.objects.filter(slug="payment-approval").first()
     if checkpoint is not None:
-        motion = motions.propose_checkpoint(
+        motion = proposals.propose_checkpoint(
             actor=people["operator"],
             checkpoint=checkpoint,
             approvers=2,
@@ -27,4 +27,4 @@ def seed_council() -> None:
             "it easier.",
         )
         motions.second(actor=people["chair"], motion=motion)
-    sittings.keep_certifications()
+    certifications.keep_certifications()

@@ -15,7 +15,10 @@ from apps.access.models import User
 from apps.approvals.models import ApprovalRequest
 from apps.common.clock import now
 from apps.council.models import Motion, Sitting
-from apps.council.services import ballots, sittings
+from apps.council.services import (
+    sittings,
+    sweeps,
+)
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run
 from apps.pilots.invoices.models import InvoiceDocument
@@ -39,7 +42,7 @@ def council_things() -> tuple[Motion, Sitting, Backtest]:
     motion = Motion.objects.get()
     if motion.status == "comment":
         Motion.objects.filter(pk=motion.pk).update(comment_ends_at=now())
-        ballots.sweep()
+        sweeps.sweep()
         motion.refresh_from_db()
         chair = User.objects.get(username="chair")
         sittings.call_sitting(

@@ -11,7 +11,10 @@ from playwright.sync_api import Page, expect
 from apps.approvals.models import ApprovalRequest
 from apps.common.clock import now
 from apps.council.models import Measure, Motion
-from apps.council.services import ballots, emergency
+from apps.council.services import (
+    emergency,
+    sweeps,
+)
 from apps.orchestration.services import drain
 from apps.pilots.invoices.models import PurchaseOrder
 from apps.policies import backtests
@@ -32,9 +35,9 @@ def time_passes(motion: Motion, *names: str) -> None:
     """A period is over, and beat has come by."""
     moment = now() - dt.timedelta(seconds=1)
     Motion.objects.filter(pk=motion.pk).update(**dict.fromkeys(names, moment))
-    ballots.sweep()
+    sweeps.sweep()
     run_backtests()
-    ballots.sweep()
+    sweeps.sweep()
     motion.refresh_from_db()
 
 

@@ -12,7 +12,7 @@ from apps.access.models import User
 from apps.common.clock import now
 from apps.common.errors import Conflict, NotPermitted
 from apps.council.models import Measure, Motion
-from apps.council.services import ballots, emergency
+from apps.council.services import ballots, emergency, sweeps
 from apps.policies.models import PolicyVersion
 from apps.registry.models import Agent, Tool
 from apps.registry.queries import standing
@@ -138,7 +138,7 @@ def test_a_measure_opens_its_own_ratification_and_three_quarters_extend_it(
             actor=user, motion=motion, choice="for", reason="", packet_digest=motion.packet_digest
         )
     Motion.objects.filter(pk=motion.pk).update(ballot_closes_at=now())
-    ballots.sweep()
+    sweeps.sweep()
     motion.refresh_from_db()
     assert motion.status == "effective"
     before = measure.ends_at

@@ -6,7 +6,7 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client
 
-from apps.council import views
+from apps.council.views import home
 
 
 @pytest.mark.django_db
@@ -21,6 +21,6 @@ def test_a_process_without_its_database_says_so(monkeypatch: pytest.MonkeyPatch)
     def gone() -> Any:
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(views, "now", gone)
+    monkeypatch.setattr(home, "now", gone)
     answer = Client().get("/healthz")
     assert (answer.status_code, answer.json()) == (503, {"database": "unreachable"})

@@ -10,7 +10,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.council import queries
 from apps.council.models import Certification, Sitting
-from apps.council.services import ballots, motions, sittings
+from apps.council.services import ballots, certifications, motions, proposals, sittings
 from apps.council.services.common import constitution
 from apps.registry.models import Agent
 
@@ -63,7 +63,7 @@ def test_only_the_chair_calls_and_not_into_the_past(council: Council) -> None:
 def test_the_forecast_says_who_will_not_vote(
     council: Council, sitting: Sitting, agent: Agent
 ) -> None:
-    motion = motions.propose_rules(
+    motion = proposals.propose_rules(
         actor=council["chair"], payload={"values": {"collapse": True}}, rationale="x"
     )
     motions.second(actor=council["risk"], motion=motion)
@@ -75,14 +75,14 @@ def test_the_forecast_says_who_will_not_vote(
 def test_standing_permissions_are_certified_and_unused_ones_are_told(
     council: Council, agent: Agent
 ) -> None:
-    sittings.keep_certifications()
-    sittings.keep_certifications()
+    certifications.keep_certifications()
+    certifications.keep_certifications()
     row = Certification.objects.get(object_type="grant")
     assert row.label == "Clerk may use shelf.put"
     assert queries.certifications((now() + dt.timedelta(days=400)).date()) == [row]
     with pytest.raises(Invalid):
-        sittings.certify(actor=council["risk"], certification=row, reason=" ")
-    sittings.certify(actor=council["risk"], certification=row, reason="Still needed.")
+        certifications.certify(actor=council["risk"], certification=row, reason=" ")
+    certifications.certify(actor=council["risk"], certification=row, reason="Still needed.")
     row.refresh_from_db()
     assert row.certified_by_label == "Risk"
     assert queries.unused_grants() == []

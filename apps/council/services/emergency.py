@@ -24,7 +24,7 @@ from apps.council.queries import has_power
 from apps.council.rules import EMERGENCY_DAYS, EXTENDED_DAYS
 from apps.council.services.ballots import opened
 from apps.council.services.common import days, move
-from apps.council.services.motions import new_motion
+from apps.council.services.proposals import new_motion
 from apps.council.states import Kind, MeasureKind, MeasureStatus, MotionStatus
 from apps.ledger.services import record
 from apps.policies import adoption

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps.access.models import User
+from apps.access.queries import holds
+from apps.common.clock import now
+from apps.common.errors import Absent
+from apps.council import rules
+from apps.council.models import Certification, Motion, Sitting
+from apps.council.queries.seats import live_seats
+from apps.policies.bench import rules_in_force
+from apps.policies.models import JudgedRequest
+from apps.policies.queries import in_force
+from apps.registry.queries import live_grants
+from apps.runtime.models import Action
+
+UNUSED_DAYS = 90
+
+COUNTED = 10_000
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Whether a sitting could decide an item: who may vote, and how many a quorum needs."""
+
+    motion: Motion
+    eligible: int
+    recused: list[str]
+    quorum: int
+    enough: bool
+
+
+def forecast(
+    motions: Sequence[Motion], constitution: rules.Constitution, ties: Any
+) -> list[Forecast]:
+    seats = list(live_seats())
+    found = []
+    for each in motions:
+        body = [
+            rules.Elector(
+                seat.user_id,
+                seat.function,
+                recused=bool(rules.recusal(ties(seat.user, each), each.klass)),
+            )
+            for seat in seats
+        ]
+        needs = constitution.rules_for(each.klass, loosens=each.loosens)
+        eligible = sum(not elector.recused for elector in body)
+        quorum = max(needs.fewest, rules.needed(needs.quorum, eligible, strict=needs.quorum_strict))
+        recused = [str(s.user) for s, e in zip(seats, body, strict=True) if e.recused]
+        enough = rules.can_decide(body) and eligible >= quorum
+        found.append(Forecast(each, eligible, recused, quorum, enough))
+    return found
+
+
+def certifications(until: dt.date) -> list[Certification]:
+    """What falls due until the day, and is still there to be certified."""
+    rows = list(Certification.objects.filter(due_on__lte=until).order_by("due_on", "pk")[:200])
+    grants = set(live_grants().values_list("pk", flat=True))
+    return [row for row in rows if row.object_type != "grant" or row.object_id in grants]
+
+
+def unused_grants() -> list[Any]:
+    """Permissions that nobody has used for 90 days (or since they were given, if that is longer
+    ago than a week): they come onto the agenda by themselves."""
+    moment = now()
+    since, young = moment - dt.timedelta(days=UNUSED_DAYS), moment - dt.timedelta(days=7)
+    used = Action.objects.filter(at__gte=since).values("agent_id", "tool_id").distinct()
+    pairs = {(row["agent_id"], row["tool_id"]) for row in used.order_by()}
+    grants = live_grants().filter(starts_at__lte=young).select_related("agent", "tool")
+    return [g for g in grants.order_by("pk")[:500] if (g.agent_id, g.tool_id) not in pairs]
+
+
+def silent_rules() -> list[tuple[str, str]]:
+    """Rules in force for a week that matched nothing among the newest judged requests."""
+    since = now() - dt.timedelta(days=7)
+    old = {
+        version.policy.slug
+        for version in in_force()
+        if version.activated_at and version.activated_at <= since
+    }
+    matched: set[str] = set()
+    rows = JudgedRequest.objects.exclude(effect="allow").order_by("-at", "-pk")
+    for found in rows.values_list("rules", flat=True)[:COUNTED]:
+        matched.update(found)
+    return [
+        (each.rule.policy, each.rule.rule_id)
+        for each in rules_in_force()
+        if each.rule.policy in old and each.rule.key not in matched
+    ]
+
+
+def sittings(reader: User) -> list[Sitting]:
+    if not holds(reader, "council.view"):
+        return []
+    return list(Sitting.objects.order_by("-starts_at")[:20])
+
+
+def sitting(reader: User, number: int) -> Sitting:
+    if not holds(reader, "council.view"):
+        raise Absent
+    found = Sitting.objects.filter(number=number).select_related("called_by").first()
+    if found is None:
+        raise Absent
+    return found

@@ -1,0 +1,173 @@
+"""What may be put to the council, and with which packet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from apps.access.models import User
+from apps.access.services import permitted
+from apps.common.canonical import digest, plain
+from apps.common.clock import now
+from apps.common.errors import Conflict, Invalid
+from apps.common.numbering import save_numbered
+from apps.council.models import Motion
+from apps.council.packets import capability_packet, checkpoint_packet, rules_packet
+from apps.council.rules import class_of, loosens
+from apps.council.states import OPEN, Kind
+from apps.ledger.services import record
+from apps.policies import adoption, proof
+from apps.policies.models import PolicyVersion
+from apps.policies.states import VersionStatus
+from apps.registry.models import Agent, Tool
+from apps.registry.rules import scope_problem
+from apps.registry.services import unknown_argument
+from apps.registry.states import AgentStatus
+
+LONGEST_TITLE = 200
+
+
+def new_motion(*, actor: User, kind: str, title: str, rationale: str, **fields: Any) -> Motion:
+    """Saves a motion in draft with its packet and the class that follows from it."""
+    packet = fields.pop("packet")
+    looser = loosens(kind, packet)
+    motion = Motion(
+        kind=kind,
+        klass=class_of(kind, loosens=looser, new_capability=False),
+        title=title[:LONGEST_TITLE],
+        rationale=rationale,
+        proposer=actor,
+        packet=packet,
+        packet_digest=digest(packet),
+        loosens=looser,
+        created_at=now(),
+        **fields,
+    )
+    save_numbered(motion)
+    record(
+        type="motion.proposed",
+        object=motion,
+        reason=rationale,
+        after={"kind": kind, "class": motion.klass, "packet": motion.packet_digest},
+    )
+    return motion
+
+
+@permitted("council.propose")
+def propose_policy(*, actor: User, version: PolicyVersion, rationale: str) -> Motion:
+    """Puts a draft to the council. Raises Invalid with every reason why it is not ready."""
+    if found := proof.obstacles(version):
+        raise Invalid(found[0], "not_ready", fields={"version": found})
+    with transaction.atomic():
+        row = adoption.move_version(
+            version=version, to=VersionStatus.PROPOSED, reason=rationale or "Proposed"
+        )
+        return new_motion(
+            actor=actor,
+            kind=Kind.POLICY,
+            title=f"{row.policy.title}, version {row.number}",
+            rationale=rationale,
+            version=row,
+            subject=f"policy:{row.policy.slug}",
+            packet=proof.dossier(row),
+        )
+
+
+@permitted("council.propose")
+@transaction.atomic
+def propose_activation(*, actor: User, agent: Agent, rationale: str) -> Motion:
+    """Asks the council to put an agent to work."""
+    row = Agent.lock(agent.pk)
+    if row.status not in (AgentStatus.DRAFT, AgentStatus.APPROVED):
+        raise Conflict(f"{row.name} is {AgentStatus(row.status).label.lower()} already.")
+    refuse_second(f"agent:{row.slug}")
+    return new_motion(
+        actor=actor,
+        kind=Kind.ACTIVATION,
+        title=f"{row.name} goes to work",
+        rationale=rationale,
+        agent=row,
+        subject=f"agent:{row.slug}",
+        packet=capability_packet(row, {}),
+    )
+
+
+@permitted("council.propose")
+@transaction.atomic
+def propose_grant(
+    *,
+    actor: User,
+    agent: Agent,
+    tool: Tool,
+    scope: dict[str, Any],
+    valid_days: int,
+    rationale: str,
+) -> Motion:
+    """Asks the council for a permission, or a wider scope of one that the agent holds."""
+    problem = scope_problem(scope) or unknown_argument(tool, scope)
+    if problem:
+        raise Invalid(problem, fields={"scope": [problem]})
+    if not 1 <= valid_days <= 365:
+        raise Invalid("A permission lasts 1 to 365 days.", fields={"days": ["1 to 365."]})
+    subject = f"grant:{agent.slug}:{tool.name}"
+    refuse_second(subject)
+    wanted = {"tool": tool.name, "scope": scope, "days": valid_days, "pin": tool.pin}
+    return new_motion(
+        actor=actor,
+        kind=Kind.GRANT,
+        title=f"{agent.name} may use {tool.name}",
+        rationale=rationale,
+        agent=agent,
+        subject=subject,
+        payload=plain(wanted),
+        packet=capability_packet(agent, wanted),
+    )
+
+
+@permitted("council.propose")
+@transaction.atomic
+def propose_checkpoint(*, actor: User, checkpoint: Any, approvers: int, rationale: str) -> Motion:
+    """Asks for another number of people at a checkpoint."""
+    if not 1 <= approvers <= 9:
+        raise Invalid("A checkpoint asks 1 to 9 people.", fields={"approvers": ["1 to 9."]})
+    subject = f"checkpoint:{checkpoint.slug}"
+    refuse_second(subject)
+    payload = {"checkpoint": checkpoint.slug, "approvers": approvers}
+    return new_motion(
+        actor=actor,
+        kind=Kind.CHECKPOINT,
+        title=f"{checkpoint.title}: {approvers} people",
+        rationale=rationale,
+        subject=subject,
+        payload=payload,
+        packet=checkpoint_packet(checkpoint, approvers),
+    )
+
+
+@permitted("council.propose")
+@transaction.atomic
+def propose_rules(*, actor: User, payload: dict[str, Any], rationale: str) -> Motion:
+    """Asks for a change of the council itself: {"values": …}, {"seat": {"user", "function"}} or
+    {"end_seat": pk, "cause": bool}."""
+    title, packet = rules_packet(payload)
+    part = next((name for name in ("seat", "end_seat") if name in payload), "rules")
+    subject = f"council:{part}:{packet.get(part, '')}"[:200]
+    refuse_second(subject)
+    return new_motion(
+        actor=actor,
+        kind=Kind.RULES,
+        title=title,
+        rationale=rationale,
+        subject=subject,
+        payload=plain(payload),
+        packet=packet,
+    )
+
+
+def refuse_second(subject: str) -> None:
+    """Two motions on one policy may run side by side (the first forces the other to rebase); a
+    second one for the same permission, agent or rule is a mistake."""
+    found = Motion.objects.filter(subject=subject, status__in=OPEN).first()
+    if found is not None:
+        raise Conflict(f"{found.reference} asks for the same already.", "asked_already")

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.forms import Form
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from apps.access.guards import PersonRequest, needs
+from apps.common.errors import Absent, Invalid
+from apps.common.middleware import told
+from apps.council import forms
+from apps.council.models import Motion
+from apps.council.services import proposals
+from apps.council.services.common import constitution
+from apps.council.views.motions import url_of
+from apps.policies import proof
+from apps.policies import queries as policies
+from apps.registry import queries as registry
+
+
+@needs("council.propose")
+def propose_policy(request: PersonRequest, slug: str, number: int) -> HttpResponse:
+    policy = policies.policy(request.user, slug)
+    version = policies.version(policy, number)
+    obstacles = proof.obstacles(version)
+    context: dict[str, Any] = {"version": version, "policy": policy, "obstacles": obstacles}
+
+    def put(data: Mapping[str, Any]) -> Motion:
+        return proposals.propose_policy(actor=request.user, version=version, **data)
+
+    return asked(request, forms.WhyForm, put, f"Propose {version}", initial=None, **context)
+
+
+@needs("council.propose")
+def propose_activation(request: PersonRequest, slug: str) -> HttpResponse:
+    agent = registry.agent(request.user, slug)
+
+    def put(data: Mapping[str, Any]) -> Motion:
+        return proposals.propose_activation(actor=request.user, agent=agent, **data)
+
+    return asked(request, forms.WhyForm, put, f"Propose that {agent} goes to work", agent=agent)
+
+
+@needs("council.propose")
+def propose_grant(request: PersonRequest, slug: str) -> HttpResponse:
+    agent = registry.agent(request.user, slug)
+
+    def put(data: Mapping[str, Any]) -> Motion:
+        return proposals.propose_grant(actor=request.user, agent=agent, **data)
+
+    title = f"Ask for a permission for {agent}"
+    return asked(request, forms.GrantMotionForm, put, title, agent=agent)
+
+
+@needs("council.propose")
+def propose(request: PersonRequest, what: str) -> HttpResponse:
+    """Checkpoints, seats and the council's own rules."""
+    found = PROPOSALS.get(what)
+    if found is None:
+        raise Absent
+    title, form, service = found
+
+    def put(data: Mapping[str, Any]) -> Motion:
+        return service(request, dict(data))
+
+    initial = {"values": shown_rules()} if what == "rules" else None
+    return asked(request, form, put, title, initial=initial)
+
+
+def put_checkpoint(request: PersonRequest, data: dict[str, Any]) -> Motion:
+    return proposals.propose_checkpoint(actor=request.user, **data)
+
+
+def put_seat(request: PersonRequest, data: dict[str, Any]) -> Motion:
+    seat = {"user": data["user"].pk, "function": data["function"]}
+    return proposals.propose_rules(
+        actor=request.user, payload={"seat": seat}, rationale=data["rationale"]
+    )
+
+
+def put_rules(request: PersonRequest, data: dict[str, Any]) -> Motion:
+    return proposals.propose_rules(
+        actor=request.user, payload={"values": data["values"]}, rationale=data["rationale"]
+    )
+
+
+def shown_rules() -> dict[str, Any]:
+    found = constitution()
+    return {
+        "periods": {name: dict(periods) for name, periods in found.periods.items()},
+        "collapse": found.collapse,
+        "guardians": list(found.guardians),
+    }
+
+
+Proposal = tuple[str, type[Form], Callable[[PersonRequest, dict[str, Any]], Motion]]
+
+PROPOSALS: dict[str, Proposal] = {
+    "checkpoint": (
+        "Propose another number of people at a checkpoint",
+        forms.CheckpointMotionForm,
+        put_checkpoint,
+    ),
+    "seat": ("Propose a seat", forms.SeatMotionForm, put_seat),
+    "rules": ("Propose other council rules", forms.RulesMotionForm, put_rules),
+}
+
+
+def asked(
+    request: PersonRequest,
+    form_class: type[Form],
+    put: Callable[[Mapping[str, Any]], Motion],
+    title: str,
+    *,
+    initial: dict[str, Any] | None = None,
+    **context: Any,
+) -> HttpResponse:
+    """One page for every kind of proposal; a refusal is told at the form, nothing typed is lost."""
+    form = form_class(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = put(form.cleaned_data)
+        except Invalid as error:
+            form.add_error(None, error.sentence)
+        else:
+            return told(request, f"{made.reference} is put to the council.", url_of(made))
+    status = 422 if form.errors else 200
+    return render(
+        request, "council/propose.html", {"form": form, "title": title, **context}, status=status
+    )
