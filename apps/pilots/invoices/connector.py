@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import F
 
 from apps.common.clock import now
-from apps.pilots.invoices import en16931, knowledge, ubl
+from apps.pilots.invoices import knowledge, rulebook, ubl
 from apps.pilots.invoices.models import (
     DocumentStatus,
     InvoiceDocument,
@@ -22,6 +22,7 @@ from apps.pilots.invoices.specs import TOOLS
 from apps.runtime.toolbox import Call, Effected, Moved, Preview, Rejected
 
 Values = Mapping[str, Any]
+MOST_FINDINGS = 50
 
 
 class BackOffice:
@@ -129,14 +130,19 @@ def keep_fields(row: InvoiceDocument, document: ubl.Document) -> None:
 
 
 def validate(call: Call) -> Effected:
+    """What only warns is kept with the document, but is no reason to set it aside."""
     row = knowledge.document(call.arguments["document"])
-    found = [
-        {"rule": finding.rule, "sentence": finding.sentence}
-        for finding in en16931.validate(knowledge.read(row))
-    ]
+    found = rulebook.validate(knowledge.read(row))
+    broken = [told(finding) for finding in found if not finding.warning][:MOST_FINDINGS]
+    warned = [{**told(finding), "warning": True} for finding in found if finding.warning]
     texts = [finding for finding in row.findings if finding["rule"] == "TEXT"]
-    InvoiceDocument.objects.filter(pk=row.pk).update(findings=found + texts)
-    return Effected({"valid": not found, "findings": found})
+    kept = broken + warned[:MOST_FINDINGS] + texts
+    InvoiceDocument.objects.filter(pk=row.pk).update(findings=kept)
+    return Effected({"valid": not broken, "findings": broken})
+
+
+def told(finding: rulebook.Finding) -> dict[str, Any]:
+    return {"rule": finding.rule, "sentence": finding.sentence}
 
 
 def match(call: Call) -> Effected:

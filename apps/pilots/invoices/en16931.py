@@ -7,11 +7,9 @@ to the sentences of its violations; the table at the end names them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from apps.pilots.invoices.ubl import Document, Node
-from apps.pilots.invoices.vat import vat_rules
 
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
@@ -19,12 +17,6 @@ Check = Callable[[Document], Iterable[str]]
 SELLER = "AccountingSupplierParty/Party"
 BUYER = "AccountingCustomerParty/Party"
 TOTALS = "LegalMonetaryTotal"
-
-
-@dataclass(frozen=True)
-class Finding:
-    rule: str
-    sentence: str
 
 
 def needs(path: str, sentence: str) -> Check:
@@ -302,32 +294,13 @@ def one_tax_point(document: Document) -> list[str]:
     return ["The tax point is given as a date and as a code; one of them is too much."] * both
 
 
-CATEGORY_CODES = frozenset({"AE", "L", "M", "E", "S", "Z", "G", "O", "K", "B"})
-MIME_CODES = frozenset(
-    {
-        "application/pdf",
-        "image/png",
-        "image/jpeg",
-        "text/csv",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "application/vnd.oasis.opendocument.spreadsheet",
-    }
-)
-
-
-def known_categories(document: Document) -> list[str]:
-    found = []
-    for line in document.lines:
-        for node in line.all("Item/ClassifiedTaxCategory/ID"):
-            if node.text() not in CATEGORY_CODES:
-                found.append(f"{node.text()} is no VAT category.")
-    return found
-
-
-def known_attachments(document: Document) -> list[str]:
-    path = "AdditionalDocumentReference/Attachment/EmbeddedDocumentBinaryObject"
-    codes = [node.attribute("", "mimeCode") for node in document.root.all(path)]
-    return [f"An attachment is of the kind {code}." for code in codes if code not in MIME_CODES]
+def scheme_of_supporting_document(document: Document) -> list[str]:
+    """Only what is invoiced (130) or a project (50) is named by a scheme."""
+    return [
+        f"Supporting document {node.text('ID')} names a scheme, which only an invoiced object may."
+        for node in document.root.all("AdditionalDocumentReference")
+        if node.attribute("ID", "schemeID") and node.text("DocumentTypeCode") not in ("130", "50")
+    ]
 
 
 def account_for_transfer(document: Document) -> list[str]:
@@ -445,14 +418,5 @@ RULES: dict[str, Check] = {
     "BR-CO-22": reason_given("document", "true", "A charge has no reason."),
     "BR-CO-23": reason_given("line", "false", "An allowance of a line has no reason."),
     "BR-CO-24": reason_given("line", "true", "A charge of a line has no reason."),
-    "BR-CL-18": known_categories,
-    "BR-CL-24": known_attachments,
-    **vat_rules(),
+    "UBL-SR-43": scheme_of_supporting_document,
 }
-
-
-def validate(document: Document) -> list[Finding]:
-    """Every violated rule with what is wrong, in the order of the table."""
-    return [
-        Finding(rule, sentence) for rule, check in RULES.items() for sentence in check(document)
-    ]

@@ -7,6 +7,7 @@ the rules say what is missing, the parser does not.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -73,6 +74,8 @@ AGGREGATES = frozenset(
         "DespatchDocumentReference",
         "ReceiptDocumentReference",
         "Contact",
+        "DocumentReference",
+        "OriginCountry",
     ]
 )
 
@@ -113,9 +116,23 @@ class Node:
     def amount(self, path: str = "") -> Decimal | None:
         return number(self.text(path))
 
-    def walk(self, name: str) -> Iterator[Node]:
-        for found in self.element.iter(qualified(name)):
+    def walk(self, name: str = "") -> Iterator[Node]:
+        """Every element below of that name; without one, every element."""
+        for found in self.element.iter(qualified(name) if name else None):
             yield Node(found)
+
+    @property
+    def name(self) -> str:
+        return str(self.element.tag).rpartition("}")[2]
+
+    @property
+    def spoken(self) -> str:
+        """The name in words: `TaxExclusiveAmount` is "tax exclusive amount"."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name).lower().replace(" id", " ID")
+
+    @property
+    def empty(self) -> bool:
+        return len(self.element) == 0 and not (self.element.text or "").strip()
 
 
 def qualified(path: str) -> str:
