@@ -2,6 +2,16 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+DOCUMENT_WORDS = {
+    "received": ("info", "Received"),
+    "invalid": ("danger", "Invalid"),
+    "held": ("hold", "Needs a person"),
+    "matched": ("info", "Matched"),
+    "posted": ("ok", "Posted"),
+    "scheduled": ("ok", "Payment scheduled"),
+    "refused": ("danger", "Rejected"),
+}
+
 
 class InvoicesConfig(AppConfig):
     name = "apps.pilots.invoices"
@@ -11,6 +21,7 @@ class InvoicesConfig(AppConfig):
         from apps.orchestration.definitions import register as register_workflow
         from apps.pilots.catalogue import PilotInfo, register
         from apps.pilots.invoices import connector, intake, seed, workflow
+        from apps.pilots.invoices.knowledge import folder
         from apps.runtime import toolbox
 
         toolbox.register(connector.BackOffice())
@@ -22,5 +33,8 @@ class InvoicesConfig(AppConfig):
                 url_name="invoices:documents",
                 sweep=intake.sweep,
                 seed=seed.seed,
+                words={"document": DOCUMENT_WORDS},
+                records=("PurchaseOrder", "InvoiceDocument", "Posting", "Payment"),
+                hint=lambda: f"Drop UBL invoices into {folder('in')}",
             )
         )

@@ -113,8 +113,9 @@ class Command(BaseCommand):
             self.stdout.write(f"Everybody's password in the demonstration: {demo.PASSWORD}")
             for person in demo.people():
                 self.stdout.write(f"  {person.username:10} {person.name:14} {person.what}")
-            inbox = Path(settings.VAR_DIR) / "invoices" / "in"
-            self.stdout.write(f"Drop UBL invoices into {inbox}")
+            for pilot in import_module("apps.pilots.catalogue").pilots():
+                if pilot.hint is not None:
+                    self.stdout.write(pilot.hint())
 
 
 class Stop:
