@@ -29,6 +29,8 @@ PERMISSIONS: dict[str, str] = {
     "council.chair": "Call sittings and close them",
     "approvals.view": "Read every approval request",
     "approvals.decide": "Decide in the queues that one is entrusted with",
+    "checkpoints.tighten": "Put a capability back under full review",
+    "vigilance.manage": "Run the vigilance programme",
     "queues.manage": "Set up queues and checkpoints",
     "runs.view": "See runs",
     "runs.start": "Start runs",
@@ -44,13 +46,21 @@ _EVERY_ROLE = frozenset(
     {"agents.view", "policies.view", "runs.view", "pilots.view", "api.read", "council.view"}
 )
 _COUNCIL = frozenset(
-    {"policies.draft", "council.propose", "council.sit", "approvals.view", "audit.view"}
+    {
+        "policies.draft",
+        "council.propose",
+        "council.sit",
+        "approvals.view",
+        "audit.view",
+        "checkpoints.tighten",
+        "vigilance.manage",
+    }
 )
 
 MATRIX: dict[str, frozenset[str]] = {
     "council_chair": _EVERY_ROLE | _COUNCIL | {"agents.suspend", "council.chair"},
     "council_member": _EVERY_ROLE | _COUNCIL,
-    "approver": _EVERY_ROLE | {"approvals.decide"},
+    "approver": _EVERY_ROLE | {"approvals.decide", "checkpoints.tighten"},
     "auditor": _EVERY_ROLE | {"approvals.view", "audit.view"},
     "operator": _EVERY_ROLE
     | {
@@ -58,6 +68,7 @@ MATRIX: dict[str, frozenset[str]] = {
         "agents.suspend",
         "credentials.issue",
         "approvals.view",
+        "checkpoints.tighten",
         "runs.start",
         "runs.operate",
         "pilots.operate",
@@ -74,6 +85,8 @@ MATRIX: dict[str, frozenset[str]] = {
         "policies.draft",
         "council.propose",
         "queues.manage",
+        "checkpoints.tighten",
+        "vigilance.manage",
         "audit.view",
         "people.manage",
     },

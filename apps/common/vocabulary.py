@@ -124,6 +124,21 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "reject": ("danger", "Rejected"),
         "return": ("info", "Sent back"),
     },
+    "level": {
+        "0": ("mute", "Shadow"),
+        "1": ("hold", "Every action reviewed"),
+        "2": ("info", "Half reviewed"),
+        "3": ("info", "One in five reviewed"),
+        "4": ("ok", "One in twenty reviewed"),
+    },
+    "severity": {
+        "fine": ("ok", "Fine"),
+        "cosmetic": ("mute", "Cosmetic fault"),
+        "minor": ("warn", "Minor fault"),
+        "moderate": ("warn", "Moderate fault"),
+        "major": ("danger", "Major fault"),
+        "critical": ("danger", "Critical fault"),
+    },
     "risk": {
         "low": ("mute", "Low risk"),
         "medium": ("warn", "Medium risk"),

@@ -94,6 +94,11 @@ ACTS: dict[str, str] = {
     "approval.superseded": "Request superseded",
     "approval.refused": "Decision refused",
     "approval.stale": "Stale approval refused",
+    "scope.tightened": "Capability put back under full review",
+    "scope.demoted": "Level of a capability taken back",
+    "scope.promoted": "Level of a capability raised by the council",
+    "scope.lifted": "Full review of a capability ended by the council",
+    "skipped.reviewed": "Action that nobody saw beforehand reviewed",
     # runtime
     "action.allowed": "Action allowed",
     "action.denied": "Action denied",

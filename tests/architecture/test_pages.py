@@ -111,6 +111,7 @@ RECORDS = {
     "approvals.QueueUserObjectPermission", "approvals.ApprovalRequest",
     "approvals.RequestCheckpoint", "approvals.Vote",
     "approvals.Snooze", "approvals.Look", "approvals.Notice",
+    "approvals.SeenTrait", "approvals.Skipped", "approvals.Finding",
     "runtime.Session", "runtime.Action", "runtime.Effect", "runtime.Rate", "runtime.Circuit",
     "orchestration.Run", "orchestration.Step", "orchestration.Outbox",
 }  # fmt: skip

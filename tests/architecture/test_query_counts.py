@@ -37,6 +37,8 @@ def pages() -> dict[str, tuple[str, str]]:
         "pulse": ("amara", "/inbox/pulse"),
         "together": ("amara", "/inbox/together"),
         "insight": ("operator", "/inbox/insight"),
+        "levels": ("amara", "/inbox/levels"),
+        "skipped": ("amara", "/inbox/skipped"),
         "agents": ("admin", "/agents/"),
         "agent": ("admin", "/agents/vendor-desk"),
         "tools": ("admin", "/agents/tools"),

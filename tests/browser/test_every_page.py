@@ -73,6 +73,8 @@ def pages() -> dict[str, list[str]]:
             "/inbox/together",
             "/inbox/insight",
             "/inbox/notices",
+            "/inbox/levels",
+            "/inbox/skipped",
             "/inbox/stand-ins",
         ],
         "admin": [

@@ -18,16 +18,26 @@ from apps.approvals.models.requests import (
     Snooze,
     Vote,
 )
+from apps.approvals.models.scopes import (
+    Finding,
+    Scope,
+    SeenTrait,
+    Skipped,
+)
 
 __all__ = [
     "ApprovalRequest",
     "Checkpoint",
     "Delegation",
+    "Finding",
     "Look",
     "Notice",
     "Queue",
     "QueueUserObjectPermission",
     "RequestCheckpoint",
+    "Scope",
+    "SeenTrait",
+    "Skipped",
     "Snooze",
     "Vote",
 ]

@@ -33,6 +33,14 @@ from apps.approvals.services.requests import (
     mark_execution,
     release,
 )
+from apps.approvals.services.scopes import (
+    demote,
+    note_skipped,
+    review_everything,
+    review_skipped,
+    scope_for,
+    tighten,
+)
 
 __all__ = [
     "Answered",
@@ -45,6 +53,7 @@ __all__ = [
     "claim",
     "create_checkpoint",
     "create_queue",
+    "demote",
     "dispatch",
     "entrust",
     "escalate_due",
@@ -52,10 +61,15 @@ __all__ = [
     "lend",
     "mark_execution",
     "note_look",
+    "note_skipped",
     "release",
+    "review_everything",
+    "review_skipped",
+    "scope_for",
     "set_escalation",
     "snooze",
     "take_back",
+    "tighten",
     "unsnooze",
     "vote",
     "vote_many",

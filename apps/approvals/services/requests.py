@@ -20,6 +20,7 @@ from apps.approvals.models import (
     Checkpoint,
     RequestCheckpoint,
 )
+from apps.approvals.services import scopes
 from apps.approvals.states import EXECUTION_MOVES, Execution, RequestStatus
 from apps.common.acting import acting
 from apps.common.canonical import digest
@@ -56,6 +57,7 @@ def ask(
     evidence: dict[str, Any],
     requester_id: int | None = None,
     supersedes: ApprovalRequest | None = None,
+    sampling: dict[str, Any] | None = None,
 ) -> ApprovalRequest:
     """Puts a question to people. The same action with the same digest joins the open request; a
     changed digest supersedes it. Raises Invalid when a checkpoint is unknown."""
@@ -87,7 +89,7 @@ def ask(
         risk=risk,
         approvers_needed=sum(needed.values()),
         rule_key=asks[0].rule_id[:120],
-        rule=rule_snapshot(asks, checkpoints),
+        rule={**rule_snapshot(asks, checkpoints), "sampling": sampling},
         evidence=evidence,
         evidence_digest=digest(evidence),
         requester_id=requester_id,
@@ -247,6 +249,7 @@ def leave(
         raise Lost(decided_sentence(request), request, "decided")
     record(type=f"approval.{status}", object=request, outcome=status, reason=note or code)
     notices.drop_decided(url_of(request))
+    scopes.learn(request)
     if request.evidence.get("judged_id"):
         policies.mark_answer(judged_id=uuid.UUID(request.evidence["judged_id"]), answer=status)
     send = partial(

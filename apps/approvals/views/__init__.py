@@ -24,6 +24,12 @@ from apps.approvals.views.people import (
     end_delegation,
     notices_page,
 )
+from apps.approvals.views.scopes import (
+    levels_page,
+    skipped,
+    skipped_item,
+    tighten,
+)
 from apps.approvals.views.together import (
     bulk,
     chosen_items,
@@ -40,12 +46,16 @@ __all__ = [
     "inbox",
     "insight",
     "item",
+    "levels_page",
     "list_context",
     "look",
     "notices_page",
     "pulse",
     "release",
     "show",
+    "skipped",
+    "skipped_item",
     "snooze",
     "state",
+    "tighten",
 ]

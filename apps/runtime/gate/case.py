@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from django.db import connection
 
-from apps.approvals.models import Checkpoint
+from apps.approvals import levels
+from apps.approvals import queries as approvals
+from apps.approvals.models import Checkpoint, Scope
 from apps.common.canonical import digest
 from apps.policies import services as policies
-from apps.policies.rules import Judgement, JudgementRequest
+from apps.policies.rules import CheckpointAsk, Judgement, JudgementRequest
 from apps.registry import directory
 from apps.registry import queries as registry
 from apps.registry.models import Agent, Tool
@@ -24,6 +26,29 @@ from apps.runtime.rules import CallContext, Stopped, binding, intent
 from apps.runtime.toolbox import Connector, Preview, Rejected, Unavailable
 
 log = logging.getLogger(__name__)
+RISKS = ("low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Why people see an action of a sampled checkpoint, or do not: `random` says that the draw
+    alone (or full review) decided it, so that what they find is evidence."""
+
+    queue_id: int
+    scope: Scope | None
+    percent: int
+    random: bool
+    traits: tuple[str, ...]
+    novel: tuple[str, ...] = ()
+
+    def as_json(self, agent: Agent) -> dict[str, Any]:
+        return {
+            "agent_version": agent.version,
+            "percent": self.percent,
+            "random": self.random,
+            "traits": list(self.traits),
+            "novel": list(self.novel),
+        }
 
 
 @dataclass
@@ -47,6 +72,7 @@ class Case:
     request: JudgementRequest | None = None
     scopes: tuple[str, ...] = ()
     sampled_out: bool = False
+    draw: Draw | None = None
 
     @property
     def agent_label(self) -> str:
@@ -242,14 +268,48 @@ def sample(case: Case) -> None:
         raise Stopped(
             "no_checkpoint", f"The policy asks for a checkpoint that does not exist: {missing[0]}."
         )
-    asked = [
-        ask
-        for ask in case.judgement.checkpoints
-        if not ask.sampled
-        or known[ask.name].hard
-        or sampling.selected(ask.name, case.intent_digest, known[ask.name].rate)
+    asks = case.judgement.checkpoints
+    if any(not ask.sampled or known[ask.name].hard for ask in asks) or case.agent is None:
+        return
+    draw(case, case.agent, asks, known)
+
+
+def draw(
+    case: Case, agent: Agent, asks: Sequence[CheckpointAsk], known: Mapping[str, Checkpoint]
+) -> None:
+    """The share is what the scope has earned, and never less than the rule's own. What people
+    have rarely seen is never skipped, and the draw is the intent's, so it is not drawn again."""
+    risk = risk_of(case, agent)
+    scope = approvals.scope_at(agent, case.tool_name, risk, case.read.registry.stamp)
+    earned = approvals.percent_of(scope, risk)
+    percents = {ask.name: max(known[ask.name].rate, earned) for ask in asks}
+    selected = [
+        name for name, rate in percents.items() if sampling.selected(name, case.intent_digest, rate)
     ]
-    case.sampled_out = not asked
+    traits = traits_of(case)
+    novel = approvals.novelties(scope, traits) if scope is not None and not selected else []
+    case.draw = Draw(
+        queue_id=known[asks[0].name].queue_id,
+        scope=scope,
+        percent=max(percents.values()),
+        random=bool(selected),
+        traits=tuple(sorted(traits)),
+        novel=tuple(novel),
+    )
+    case.sampled_out = not selected and not novel and scope is not None
+
+
+def traits_of(case: Case) -> frozenset[str]:
+    schemas_of = (case.tool.input_schema, case.tool.facts_schema) if case.tool else ({}, {})
+    asked, known = schemas_of
+    return levels.traits(case.arguments, asked, "args") | levels.traits(case.facts, known, "facts")
+
+
+def risk_of(case: Case, agent: Agent) -> str:
+    """The agent's tier, and never below high for what cannot be undone."""
+    irreversible = case.tool is not None and case.tool.effect == "irreversible"
+    floor = "high" if irreversible else "low"
+    return max(agent.risk_tier, floor, key=RISKS.index)
 
 
 def foresee(case: Case) -> None:

@@ -17,7 +17,14 @@ from apps.ledger.services import record
 from apps.runtime.connectors import connector_for
 from apps.runtime.gate import effects
 from apps.runtime.gate.case import Case, examine, judge
-from apps.runtime.gate.record import ask_people, move, outcome_of, tell, write
+from apps.runtime.gate.record import (
+    ask_people,
+    list_skipped,
+    move,
+    outcome_of,
+    tell,
+    write,
+)
 from apps.runtime.models import Action, Effect
 from apps.runtime.rules import CallContext, LostLease, Outcome, Stopped, Work
 from apps.runtime.states import ActionStatus, EffectStatus
@@ -145,6 +152,8 @@ def let_through(case: Case, work: Work | None) -> Outcome:
         status = ActionStatus.ALLOWED if own else ActionStatus.EXECUTING
         action = write(case, verdict="allow", status=status)
         tell(case, action, "allowed")
+        if case.sampled_out:
+            list_skipped(case, action)
         outcome = outcome_of(action)
         if own and work:
             work.settle(outcome)

@@ -13,14 +13,12 @@ from apps.common.canonical import plain
 from apps.common.rows import insert
 from apps.ledger.services import record
 from apps.policies import services as policies
-from apps.registry.models import Agent
-from apps.runtime.gate.case import Case, count_action, facts_with_source
+from apps.runtime.gate.case import Case, count_action, facts_with_source, risk_of
 from apps.runtime.models import Action
 from apps.runtime.rules import LostLease, Outcome, Stopped, secret_free
 from apps.runtime.states import ACTION_MOVES, ActionStatus
 
 OWN_EXECUTION = dt.timedelta(minutes=10)
-RISKS = ("low", "medium", "high", "critical")
 
 
 def write(case: Case, *, verdict: str, status: str, stop: Stopped | None = None) -> Action:
@@ -132,14 +130,25 @@ def ask_people(
         evidence=evidence_of(case, action, changed or []),
         requester_id=case.call.requester_id,
         supersedes=supersedes,
+        sampling=case.draw.as_json(case.agent) if case.draw else None,
     )
 
 
-def risk_of(case: Case, agent: Agent) -> str:
-    """The agent's tier, and never below high for what cannot be undone."""
-    irreversible = case.tool is not None and case.tool.effect == "irreversible"
-    floor = "high" if irreversible else "low"
-    return max(agent.risk_tier, floor, key=RISKS.index)
+def list_skipped(case: Case, action: Action) -> None:
+    """What the draw let through unseen is listed for a later look."""
+    drawn, judgement, preview = case.draw, case.judgement, case.preview
+    if drawn is None or drawn.scope is None or judgement is None or preview is None:
+        raise Stopped("gate_error", "The gate could not list what nobody sees.")
+    approvals.note_skipped(
+        action_ref=action.pk,
+        scope=drawn.scope,
+        queue_id=drawn.queue_id,
+        agent_label=case.agent_label,
+        title=preview.sentence,
+        summary=judgement.checkpoints[0].sentence,
+        evidence=evidence_of(case, action, []),
+        percent=drawn.percent,
+    )
 
 
 def evidence_of(case: Case, action: Action, changed: list[str]) -> dict[str, Any]:
