@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from apps.orchestration.states import ENDED_STEPS
+
 
 @dataclass(frozen=True)
 class StepSpec:
     """One unit of work: which agent calls which tool. An argument may be `{"$from": "step.path"}`:
-    it is filled in from the result of a finished step."""
+    it is filled in from the result of a finished step. `after` names steps that must have
+    succeeded first (those that arguments point at are meant as well); where one of them ends
+    otherwise, this one is skipped."""
 
     key: str
     agent: str
@@ -18,25 +22,30 @@ class StepSpec:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     purpose: str = ""
     max_attempts: int = 5
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Finish:
-    """The end of a run, in a word for the page and a sentence for people."""
+    """The end of a run, in a word for the page and a sentence for people. A failed run may ask for
+    what it did to be undone at once; otherwise that is offered to people."""
 
     outcome: str
     sentence: str
     failed: bool = False
+    undo: bool = False
 
 
 @dataclass(frozen=True)
 class StepView:
-    """What a definition may know of a step; `note` is the approver's instruction, if any."""
+    """What a definition may know of a step; `note` is the approver's instruction, if any, and
+    `code` says why a step was skipped."""
 
     status: str
     result: Mapping[str, Any]
     error: str
     note: str
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class RunState:
         return self.steps[key].result if key in self.steps else {}
 
 
-ENDED = frozenset({"succeeded", "denied", "rejected", "returned", "expired", "failed", "cancelled"})
+ENDED = frozenset(ENDED_STEPS)
 
 
 class Definition(Protocol):
@@ -88,6 +97,17 @@ def resolve(value: Any, results: Mapping[str, Mapping[str, Any]]) -> Any:
     if isinstance(value, (list, tuple)):
         return [resolve(item, results) for item in value]
     return value
+
+
+def pointed_at(value: Any) -> set[str]:
+    """The keys of the steps that a value's `{"$from": …}` point at."""
+    if isinstance(value, Mapping):
+        if set(value) == {"$from"}:
+            return {str(value["$from"]).split(".")[0]}
+        return set().union(*(pointed_at(item) for item in value.values()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*(pointed_at(item) for item in value))
+    return set()
 
 
 def follow(path: str, results: Mapping[str, Mapping[str, Any]]) -> Any:

@@ -26,7 +26,8 @@ class Workflow(Tracked):
 
 
 class Run(models.Model):
-    """One execution of a workflow."""
+    """One execution of a workflow. `eased_at` is when a person last let it go on after it had
+    been stopped for going in circles: only what came after counts."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     number = models.PositiveBigIntegerField(unique=True)
@@ -41,6 +42,7 @@ class Run(models.Model):
     outcome = models.CharField(max_length=40, blank=True)
     sentence = models.TextField(blank=True)
     created_at = models.DateTimeField()
+    eased_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[Run]] = models.Manager()
@@ -65,17 +67,29 @@ class Run(models.Model):
     def reference(self) -> str:
         return f"R-{self.number}"
 
+    @property
+    def state(self) -> str:
+        """The code of the words for people: waiting for a person, a resource or a time."""
+        plain = self.status != RunStatus.WAITING or self.wait_reason not in ("resource", "timer")
+        return self.status if plain else f"{self.status}_{self.wait_reason}"
+
 
 class Step(models.Model):
-    """One unit of a run: one tool call by one agent, through the gate."""
+    """One unit of a run: one tool call by one agent, through the gate; or the undoing of one that
+    is done (`compensates`), with lease, key and attempts of its own. `needs` are the keys of the
+    steps that come first; `code` says why a step was skipped or given back."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
-    key = models.CharField(max_length=60)
+    key = models.CharField(max_length=80)
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
     tool = models.CharField(max_length=120)
     arguments = models.JSONField(default=dict)
     purpose = models.TextField(blank=True)
+    needs = models.JSONField(default=list)
+    compensates = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="undoings"
+    )
     status = models.CharField(max_length=20, choices=StepStatus.choices, default=StepStatus.READY)
     plan_version = models.PositiveIntegerField(default=1)
     attempt = models.PositiveSmallIntegerField(default=0)
@@ -88,6 +102,7 @@ class Step(models.Model):
     action_ref = models.UUIDField(null=True)
     approval_ref = models.UUIDField(null=True)
     result = models.JSONField(null=True)
+    code = models.CharField(max_length=30, blank=True)
     error = models.TextField(blank=True)
     note = models.TextField(blank=True)
     created_at = models.DateTimeField()
@@ -104,6 +119,11 @@ class Step(models.Model):
             models.CheckConstraint(
                 condition=~Q(status="running") | Q(lease_until__isnull=False),
                 name="a_running_step_is_leased",
+            ),
+            models.UniqueConstraint(
+                fields=["compensates"],
+                condition=~Q(status__in=["failed", "dead", "cancelled"]),
+                name="a_step_is_undone_once",
             ),
         ]
         indexes = [

@@ -67,7 +67,8 @@ class StepLine:
 def timeline(run: Run) -> list[StepLine]:
     """The steps of a run in order, with each attempt's verdict; three queries in all."""
     steps = list(run.steps.select_related("agent").order_by("created_at", "pk"))
-    actions = group(Action.objects.filter(run_id=run.pk).order_by("at", "pk"), "step_id")
+    rows = Action.objects.filter(run_id=run.pk).select_related("tool")
+    actions = group(rows.order_by("at", "pk"), "step_id")
     ids = [action.pk for found in actions.values() for action in found if action.approval_id]
     asked = group(
         ApprovalRequest.objects.filter(action_ref__in=ids).order_by("created_at"), "action_ref"
@@ -89,16 +90,17 @@ def group(rows: Any, field: str) -> dict[Any, list[Any]]:
 
 def state_of(run: Run) -> RunState:
     """What the workflow's definition may know, newest plan last."""
-    steps = run.steps.order_by("plan_version", "created_at")
+    steps = run.steps.filter(compensates__isnull=True).order_by("plan_version", "created_at")
     return RunState(run.trigger, {step.key: view_of(step) for step in steps})
 
 
 def view_of(step: Step) -> StepView:
-    return StepView(step.status, step.result or {}, step.error, step.note)
+    return StepView(step.status, step.result or {}, step.error, step.note, step.code)
 
 
 def results_of(run: Run) -> dict[str, dict[str, Any]]:
-    return {step.key: step.result or {} for step in run.steps.filter(status="succeeded")}
+    steps = run.steps.filter(status="succeeded", compensates__isnull=True)
+    return {step.key: step.result or {} for step in steps}
 
 
 @dataclass(frozen=True)
@@ -111,25 +113,56 @@ class Undoable:
 
 
 def rollback_preview(run: Run) -> list[Undoable]:
-    """Item by item, newest first: what will be undone, and what cannot be."""
-    steps = run.steps.filter(status__in=["succeeded", "compensation_failed"])
-    found = []
-    for step in steps.order_by("-ended_at", "-pk"):
-        action = Action.objects.select_related("tool").filter(pk=step.action_ref or step.pk).first()
-        effect = Effect.objects.filter(pk=step.idem_key).first()
-        found.append(undoable(step, action, effect))
-    return found
+    """Item by item, newest first: what will be undone, and what cannot be. Three queries."""
+    done = run.steps.filter(
+        status__in=["succeeded", "compensation_failed"], compensates__isnull=True
+    )
+    steps = list(done.order_by("-ended_at", "-pk"))
+    actions = Action.objects.select_related("tool").in_bulk([step.action_ref for step in steps])
+    effects = Effect.objects.in_bulk([step.idem_key for step in steps])
+    return [
+        undoable(step, actions.get(step.action_ref), effects.get(step.idem_key)) for step in steps
+    ]
 
 
 def undoable(step: Step, action: Action | None, effect: Effect | None) -> Undoable:
     tool = action.tool if action else None
     if tool is None or tool.effect == "read":
         return Undoable(step, "nothing", "It only read.")
-    if tool.effect == "irreversible":
+    if tool.effect == "irreversible" or not (tool.compensation or tool.executor == "agent"):
         return Undoable(step, "irreversible", "It cannot be taken back.")
-    if effect is None or effect.status != "done":
+    if tool.executor == "agent":
+        sentence = f"{step.agent} did this with its own hands; it is taken back there."
+        return Undoable(step, "irreversible", sentence)
+    if effect is None or effect.status not in ("done", "undoing"):
         return Undoable(step, "nothing", "It left nothing to take back.")
     return Undoable(step, "undo", f"{step.tool} will be taken back, if nobody changed it since.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    done: int
+    all: int
+
+
+def undo_progress(lines: list[StepLine]) -> Progress:
+    """How far an undoing is, of the steps that wrote something."""
+    wrote = [
+        line
+        for line in lines
+        if line.action and line.action.tool and line.action.tool.effect != "read"
+    ]
+    statuses = [line.step.status for line in wrote]
+    done = statuses.count("compensated")
+    left = sum(statuses.count(one) for one in ("succeeded", "compensating", "compensation_failed"))
+    return Progress(done, done + left)
+
+
+def why_stuck(run: Run) -> str:
+    """What stands in the way of the undoing, in the words of the step that stopped it."""
+    stuck = run.steps.filter(status__in=["compensation_failed", "in_doubt"])
+    step = stuck.order_by("-ended_at").first()
+    return f"{step.purpose or step.key}: {step.error}" if step else ""
 
 
 def attention(reader: User) -> list[Step]:
@@ -137,6 +170,7 @@ def attention(reader: User) -> list[Step]:
     if not holds(reader, "runs.view"):
         return []
     rows = Step.objects.filter(status__in=NEEDS_PERSON).select_related("run", "agent")
+    rows = rows.exclude(compensates__isnull=False, status="dead").exclude(code="left")
     return list(rows.order_by("-created_at")[:LISTED])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 BASE_SECONDS = 1.0
 CAP_SECONDS = 300.0
@@ -30,3 +30,49 @@ def looping(trail: Sequence[str]) -> bool:
         if len(tail) == length * REPEATS and tail == tail[:length] * REPEATS:
             return True
     return False
+
+
+def fate(needs: Sequence[str], statuses: Mapping[str, str]) -> tuple[str, str]:
+    """What becomes of a planned step, given how far the steps before it are: `ready`, `skipped`
+    with the reason, or `planned` still. A predecessor that is not there is no obstacle: the step
+    itself will say what it misses."""
+    for key in needs:
+        status = statuses.get(key, "succeeded")
+        if status in NEVER:
+            return "skipped", f"The step {key} before it was {NEVER[status]}."
+    waits = any(statuses.get(key, "succeeded") != "succeeded" for key in needs)
+    return ("planned", "") if waits else ("ready", "")
+
+
+NEVER = {
+    "skipped": "skipped",
+    "denied": "blocked by policy",
+    "rejected": "rejected",
+    "expired": "not decided in time",
+    "failed": "not done",
+    "cancelled": "cancelled",
+    "compensating": "taken back",
+    "compensated": "taken back",
+    "compensation_failed": "taken back in part",
+}
+
+
+def standstill(statuses: Set[str]) -> tuple[str, str]:
+    """The run's status and what it waits for, given its steps' statuses; ("", "") where they say
+    nothing: all have ended, and the workflow is asked."""
+    if statuses & {"ready", "running"}:
+        return "running", ""
+    for status, reason in WAITS:
+        if status in statuses:
+            return "waiting", reason
+    return "", ""
+
+
+WAITS = (
+    ("awaiting_approval", "approval"),
+    ("dead", "person"),
+    ("in_doubt", "person"),
+    ("awaiting_resource", "resource"),
+    ("retry_wait", "timer"),
+    ("planned", "dependency"),
+)

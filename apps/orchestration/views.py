@@ -34,12 +34,14 @@ def runs(request: PersonRequest) -> HttpResponse:
 def run(request: PersonRequest, number: int) -> HttpResponse:
     found = queries.run_numbered(request.user, number)
     operates = holds(request.user, "runs.operate")
+    lines = queries.timeline(found)
     context = {
         "run": found,
-        "lines": queries.timeline(found),
+        "lines": lines,
         "moves": possible(found) if operates else [],
         "operates": operates,
         "live": found.status in ("queued", "running", "compensating"),
+        "progress": queries.undo_progress(lines) if found.status == "compensating" else None,
         "may_audit": holds(request.user, "audit.view"),
     }
     return render(request, "orchestration/run.html", context)
@@ -50,14 +52,20 @@ VERBS = {
     "continue": ("Continue", "running", services.continue_run),
     "cancel": ("Cancel", "cancelled", services.cancel_run),
     "roll-back": ("Roll back", "compensating", services.roll_back),
+    "undo-again": ("Try to undo again", "compensating", services.retry_undo),
+    "leave": ("Go on without", "compensating", services.leave_standing),
+    "end": ("End as failed", "failed", services.end_stuck),
 }
+WHEN_STUCK = ("undo-again", "leave", "end")
 
 
 def possible(run: Run) -> list[tuple[str, str]]:
     return [
         (verb, word)
         for verb, (word, to, _service) in VERBS.items()
-        if to in RUN_MOVES[run.status] and (verb != "continue" or run.status == "paused")
+        if to in RUN_MOVES[run.status]
+        and (verb != "continue" or run.status == "paused")
+        and (verb in WHEN_STUCK) == (run.status == "stuck")
     ]
 
 
@@ -76,6 +84,7 @@ def change(request: PersonRequest, number: int, verb: str) -> HttpResponse:
         "word": word,
         "form": form,
         "preview": queries.rollback_preview(found) if verb == "roll-back" else [],
+        "why_stuck": queries.why_stuck(found) if verb in WHEN_STUCK else "",
     }
     status = 422 if form.errors else 200
     return render(request, "orchestration/change.html", context, status=status)

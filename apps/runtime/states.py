@@ -24,6 +24,7 @@ class EffectStatus(TextChoices):
     DONE = "done", "Completed"
     FAILED = "failed", "Failed"
     IN_DOUBT = "in_doubt", "Needs a person"
+    UNDOING = "undoing", "Undoing"
     UNDONE = "undone", "Rolled back"
 
 

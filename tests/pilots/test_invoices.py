@@ -293,6 +293,7 @@ def test_a_run_can_be_taken_back(demo: None, people: dict[str, User]) -> None:
     wanted = drop_wanted()
     work()
     roll_back(actor=people["operator"], run=Run.objects.get(), reason="Wrong department")
+    drain()
     assert Run.objects.get().status == "rolled_back"
     assert Payment.objects.get().cancelled_at is not None
     assert PurchaseOrder.objects.get(number=wanted.order).invoiced == 0

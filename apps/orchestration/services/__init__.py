@@ -24,7 +24,7 @@ from apps.orchestration.services.steps import (
     wake_waiting,
 )
 from apps.orchestration.services.sweeping import drain, relay, sweep
-from apps.orchestration.services.undoing import roll_back
+from apps.orchestration.services.undoing import end_stuck, leave_standing, retry_undo, roll_back
 
 __all__ = [
     "StepWork",
@@ -35,7 +35,9 @@ __all__ = [
     "continue_for_agent",
     "continue_run",
     "drain",
+    "end_stuck",
     "install_workflow",
+    "leave_standing",
     "pause_for_agent",
     "pause_run",
     "perform_step",
@@ -43,6 +45,7 @@ __all__ = [
     "renew_lease",
     "requeue_step",
     "resolve_in_doubt",
+    "retry_undo",
     "roll_back",
     "start_run",
     "sweep",

@@ -9,9 +9,10 @@ from typing import Any
 from django.db import transaction
 
 from apps.common.clock import now
+from apps.ledger.services import record
 from apps.orchestration import messages
 from apps.orchestration.models import Outbox, Run, Step
-from apps.orchestration.states import ENDED_RUNS, RUN_MOVES, STEP_MOVES
+from apps.orchestration.states import ENDED_RUNS, RUN_MOVES, STEP_MOVES, RunStatus
 
 
 def post(kind: str, ref: uuid.UUID) -> None:
@@ -30,6 +31,22 @@ def move_run(run: Run, to: str, **fields: Any) -> bool:
     if moved:
         run.refresh_from_db()
     return bool(moved)
+
+
+def pause(run: Run, wait_reason: str, sentence: str) -> bool:
+    """Stops a run at the step boundary until a person, or what it waits for, lets it go on."""
+    if not move_run(run, RunStatus.PAUSED, wait_reason=wait_reason, sentence=sentence):
+        return False
+    record(type="run.paused", object=run, reason=sentence, run_id=run.pk)
+    return True
+
+
+def wait_for(run: Run, status: str, reason: str) -> None:
+    """Notes what a run waits for; moving from one reason to another is no move."""
+    if run.status == status:
+        Run.objects.filter(pk=run.pk, status=status).update(wait_reason=reason)
+    else:
+        move_run(run, status, wait_reason=reason)
 
 
 def move_step(step: Step, to: str, **fields: Any) -> bool:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import uuid
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from apps.common.acting import acting
 from apps.common.clock import now
 from apps.ledger.services import record
 from apps.orchestration import queries
-from apps.orchestration.definitions import DEFINITIONS, Finish, StepSpec
+from apps.orchestration.definitions import DEFINITIONS, Finish, StepSpec, pointed_at
 from apps.orchestration.models import Run, Step
-from apps.orchestration.rules import idempotency_key, looping
-from apps.orchestration.services.moves import move_run, post
-from apps.orchestration.states import LIVE_RUNS, RunStatus, StepStatus
+from apps.orchestration.rules import fate, idempotency_key, looping, standstill
+from apps.orchestration.services.moves import move_run, move_step, pause, post, wait_for
+from apps.orchestration.services.undoing import (
+    begin_undo,
+    something_to_undo,
+    stop_open_steps,
+    undo_next,
+)
+from apps.orchestration.states import ENDED_STEPS, LIVE_RUNS, RunStatus, StepStatus
 from apps.registry.models import Agent
 
 MOST_STEPS = 60
@@ -26,17 +32,18 @@ def advance(run_id: uuid.UUID) -> None:
     """Asks the workflow what comes next, under the run's lock, and does it. Harmless twice."""
     with transaction.atomic():
         run = Run.objects.select_for_update(of=("self",)).select_related("workflow").get(pk=run_id)
-        if run.status not in LIVE_RUNS:
-            return
-        if run.status == RunStatus.QUEUED:
-            move_run(run, RunStatus.RUNNING)
         with acting(run_id=run.pk, trigger=f"run {run.reference}"):
-            plan(run)
+            if run.status == RunStatus.COMPENSATING:
+                undo_next(run)
+            if run.status == RunStatus.QUEUED:
+                move_run(run, RunStatus.RUNNING)
+            if run.status in LIVE_RUNS:
+                plan(run)
 
 
 def plan(run: Run) -> None:
-    if run.steps.count() >= MOST_STEPS or looping(trail_of(run)):
-        end_run(run, Finish("stopped", "The run went in circles and was stopped.", failed=True))
+    if problem := runaway(run):
+        pause(run, "loop", problem)
         return
     if replan_returned(run):
         run.refresh_from_db()
@@ -46,14 +53,31 @@ def plan(run: Run) -> None:
         return
     for spec in answer:
         add_step(run, spec)
-    settle_waiting(run)
+    if release_planned(run):
+        plan(run)
+    else:
+        settle_waiting(run)
 
 
-def trail_of(run: Run) -> list[str]:
-    rows = run.steps.filter(status="succeeded").order_by("ended_at")
+def runaway(run: Run) -> str:
+    """Why the run is stopped for a person to look at; "" while it behaves. What happened before a
+    person let it go on is not held against it again."""
+    steps = run.steps.filter(compensates__isnull=True)
+    if run.eased_at:
+        steps = steps.filter(created_at__gt=run.eased_at)
+    if steps.count() >= MOST_STEPS:
+        return f"The run has taken {MOST_STEPS} steps without an end."
+    return "The run goes in circles." if looping(trail_of(steps)) else ""
+
+
+def trail_of(steps: QuerySet[Step]) -> list[str]:
+    """What was called with what and came out how, oldest first."""
+    rows = steps.filter(status__in=ENDED_STEPS, ended_at__isnull=False).order_by("ended_at")
     return [
-        f"{tool}|{arguments}|{result}"
-        for tool, arguments, result in rows.values_list("tool", "arguments", "result")
+        f"{tool}|{arguments}|{status}|{result}|{error}"
+        for tool, arguments, status, result, error in rows.values_list(
+            "tool", "arguments", "status", "result", "error"
+        )
     ]
 
 
@@ -78,6 +102,7 @@ def add_step(run: Run, spec: StepSpec) -> None:
     if newest is not None and not renewed:
         return
     agent = Agent.objects.get(slug=spec.agent)
+    needs = sorted({*spec.after, *pointed_at(spec.arguments)})
     step = Step.objects.create(
         run=run,
         key=spec.key,
@@ -85,35 +110,55 @@ def add_step(run: Run, spec: StepSpec) -> None:
         tool=spec.tool,
         arguments=dict(spec.arguments),
         purpose=spec.purpose,
+        needs=needs,
+        status=StepStatus.PLANNED if needs else StepStatus.READY,
         max_attempts=spec.max_attempts,
         plan_version=run.plan_version,
         idem_key=idempotency_key(str(run.pk), spec.key, run.plan_version),
         note=newest.note if newest else "",
         created_at=now(),
     )
-    post("perform", step.pk)
+    if not needs:
+        post("perform", step.pk)
+
+
+def release_planned(run: Run) -> bool:
+    """Lets planned steps go whose predecessors have succeeded, and skips those whose predecessor
+    ended otherwise. True when a step was skipped: the workflow has to be asked again."""
+    planned = list(run.steps.filter(status=StepStatus.PLANNED).order_by("created_at"))
+    if not planned:
+        return False
+    steps = run.steps.filter(compensates__isnull=True).order_by("plan_version")
+    statuses = dict(steps.values_list("key", "status"))
+    skipped = False
+    for step in planned:
+        to, sentence = fate(step.needs, statuses)
+        if to == StepStatus.READY and move_step(step, to):
+            post("perform", step.pk)
+        elif to == StepStatus.SKIPPED:
+            moved = move_step(step, to, code="dependency", error=sentence, ended_at=now())
+            skipped = moved or skipped
+    return skipped
 
 
 def settle_waiting(run: Run) -> None:
-    """`waiting` while nothing can run without a person or a time; `running` otherwise."""
+    """`waiting` while nothing can run without a person, a resource or a time; `running`
+    otherwise."""
     statuses = set(run.steps.values_list("status", flat=True))
-    if statuses & {StepStatus.READY, StepStatus.RUNNING}:
-        target, reason = RunStatus.RUNNING, ""
-    elif StepStatus.AWAITING_APPROVAL in statuses:
-        target, reason = RunStatus.WAITING, "approval"
-    elif statuses & {StepStatus.DEAD, StepStatus.IN_DOUBT}:
-        target, reason = RunStatus.WAITING, "person"
-    elif StepStatus.RETRY_WAIT in statuses:
-        target, reason = RunStatus.WAITING, "timer"
-    else:
-        return
-    if run.status != target:
-        move_run(run, target, wait_reason=reason)
+    target, reason = standstill(statuses)
+    if target and (run.status, run.wait_reason) != (target, reason):
+        wait_for(run, target, reason)
 
 
 def end_run(run: Run, finish: Finish) -> None:
+    """Ends the run; what was planned and never began is skipped."""
     status = RunStatus.FAILED if finish.failed else RunStatus.SUCCEEDED
-    if move_run(run, status, outcome=finish.outcome, sentence=finish.sentence, wait_reason=""):
+    ended = {"outcome": finish.outcome, "sentence": finish.sentence, "wait_reason": ""}
+    if finish.failed and finish.undo and something_to_undo(run):
+        begin_undo(run, finish.sentence)
+        return
+    if move_run(run, status, **ended):
+        stop_open_steps(run, "run_ended")
         record(
             type="run.finished",
             object=run,

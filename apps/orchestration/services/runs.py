@@ -8,7 +8,6 @@ from django.db import IntegrityError, transaction
 
 from apps.access.models import User
 from apps.access.services import permitted
-from apps.approvals import services as approvals
 from apps.approvals.models import ApprovalRequest
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid
@@ -16,7 +15,8 @@ from apps.common.numbering import save_numbered
 from apps.ledger.services import record
 from apps.orchestration.definitions import DEFINITIONS, Definition
 from apps.orchestration.models import Run, Step, Workflow
-from apps.orchestration.services.moves import move_run, move_step, post
+from apps.orchestration.services.moves import move_run, pause, post
+from apps.orchestration.services.undoing import stop_open_steps
 from apps.orchestration.states import LIVE_RUNS, OPEN_STEPS, RunStatus, StepStatus
 from apps.runtime import gate
 
@@ -79,11 +79,7 @@ def pause_for_agent(*, agent_id: int) -> int:
     ).distinct()
     for run in rows:
         with transaction.atomic():
-            if move_run(run, RunStatus.PAUSED, wait_reason="agent_suspended"):
-                record(
-                    type="run.paused", object=run, reason="Its agent was suspended.", run_id=run.pk
-                )
-                paused += 1
+            paused += pause(run, "agent_suspended", "Its agent was suspended.")
     return paused
 
 
@@ -97,7 +93,8 @@ def continue_for_agent(*, agent_id: int) -> int:
 
 def bring_back(run: Run, reason: str) -> bool:
     with transaction.atomic():
-        if not move_run(run, RunStatus.RUNNING, wait_reason=""):
+        eased = {"eased_at": now()} if run.wait_reason == "loop" else {}
+        if not move_run(run, RunStatus.RUNNING, wait_reason="", sentence="", **eased):
             return False
         record(type="run.continued", object=run, reason=reason, run_id=run.pk)
         for step in run.steps.filter(status__in=PARKED, approval_ref__isnull=False):
@@ -127,9 +124,8 @@ def ask_afresh(step: Step) -> None:
 @transaction.atomic
 def pause_run(*, actor: User | None, run: Run, reason: str) -> None:
     """Stops a run at the next step boundary; what is being done now is finished."""
-    if not move_run(run, RunStatus.PAUSED, wait_reason="person"):
+    if not pause(run, "person", reason):
         raise Conflict("Only a run that is going on can be paused.")
-    record(type="run.paused", object=run, reason=reason, run_id=run.pk)
 
 
 @permitted("runs.operate")
@@ -144,8 +140,5 @@ def cancel_run(*, actor: User | None, run: Run, reason: str) -> None:
     """Ends a run without undoing what it did; open questions to people are withdrawn."""
     if not move_run(run, RunStatus.CANCELLED, outcome="cancelled", sentence=reason):
         raise Conflict("This run has ended already.")
-    for step in run.steps.filter(status__in=OPEN_STEPS).exclude(status=StepStatus.RUNNING):
-        if step.action_ref:
-            approvals.cancel_for_action(action_ref=step.action_ref, reason_code="run_cancelled")
-        move_step(step, StepStatus.CANCELLED, ended_at=now())
+    stop_open_steps(run, "run_cancelled")
     record(type="run.cancelled", object=run, reason=reason, run_id=run.pk)

@@ -21,8 +21,8 @@ from apps.orchestration import queries
 from apps.orchestration.definitions import Unresolved, resolve
 from apps.orchestration.models import Run, Step
 from apps.orchestration.rules import backoff
-from apps.orchestration.services.moves import move_step, post
-from apps.orchestration.states import RunStatus, StepStatus
+from apps.orchestration.services.moves import move_run, move_step, post
+from apps.orchestration.states import GOING_RUNS, RunStatus, StepStatus
 from apps.registry.models import Agent
 from apps.registry.states import AgentStatus
 from apps.runtime import gate
@@ -49,6 +49,26 @@ class StepWork:
         if not move_step(self.step, to, action_ref=outcome.action_id, lease_until=None, **fields):
             raise LostLease("Another worker owns this step now.")
         post("advance", self.step.run_id)
+
+
+class UndoWork(StepWork):
+    """The undoing of a step: the step that it takes back moves with it."""
+
+    def settle(self, outcome: Outcome) -> None:
+        super().settle(outcome)
+        undone = self.step.compensates
+        if undone is None or self.step.status not in UNDONE:
+            return
+        to, code = UNDONE[self.step.status]
+        if not move_step(undone, to, error=self.step.error, code=code):
+            raise LostLease("The step that was to be taken back has moved on.")
+
+
+UNDONE: dict[str, tuple[str, str]] = {
+    StepStatus.SUCCEEDED: (StepStatus.COMPENSATED, ""),
+    StepStatus.FAILED: (StepStatus.COMPENSATION_FAILED, "stopped"),
+    StepStatus.DEAD: (StepStatus.COMPENSATION_FAILED, "stopped"),
+}
 
 
 def after(step: Step, outcome: Outcome) -> tuple[str, dict[str, Any]]:
@@ -96,27 +116,42 @@ def try_again(step: Step, outcome: Outcome) -> tuple[str, dict[str, Any]]:
 
 def claim_step(step_id: uuid.UUID, worker: str) -> Step | None:
     """Takes a ready step under a lease; None when somebody else has it, when its time has not
-    come, when its run does not go on, or when its agent is suspended."""
-    moment = now()
-    lease = moment + dt.timedelta(seconds=settings.COUNCIL["LEASE_SECONDS"])
-    due = Q(not_before__isnull=True) | Q(not_before__lte=moment)
-    won = Step.objects.filter(
-        due,
-        pk=step_id,
-        status=StepStatus.READY,
-        agent__in=Agent.objects.filter(status=AgentStatus.ACTIVE),
-        run__in=Run.objects.filter(status__in=[RunStatus.RUNNING, RunStatus.WAITING]),
-    ).update(
-        status=StepStatus.RUNNING,
-        fence=F("fence") + 1,
-        attempt=F("attempt") + 1,
-        worker=worker,
-        lease_until=lease,
-        started_at=moment,
+    come, when its run does not go on, or when its agent is suspended. An undoing is nobody's
+    own: it goes on whatever became of the agent."""
+    step = (
+        Step.objects.select_related("run", "agent", "run__workflow", "compensates")
+        .filter(pk=step_id, status=StepStatus.READY)
+        .first()
     )
+    if step is None:
+        return None
+    moment = now()
+    due = Q(not_before__isnull=True) | Q(not_before__lte=moment)
+    taken: dict[str, Any] = {
+        "status": StepStatus.RUNNING,
+        "worker": worker,
+        "lease_until": moment + dt.timedelta(seconds=settings.COUNCIL["LEASE_SECONDS"]),
+        "started_at": moment,
+    }
+    won = Step.objects.filter(
+        due, may_go(step), pk=step_id, status=StepStatus.READY, fence=step.fence
+    ).update(**taken, fence=F("fence") + 1, attempt=F("attempt") + 1)
     if not won:
         return None
-    return Step.objects.select_related("run", "agent", "run__workflow").get(pk=step_id)
+    for name, value in taken.items():
+        setattr(step, name, value)
+    step.fence += 1
+    step.attempt += 1
+    return step
+
+
+def may_go(step: Step) -> Q:
+    if step.compensates_id:
+        return Q(run__in=Run.objects.filter(status=RunStatus.COMPENSATING))
+    return Q(
+        agent__in=Agent.objects.filter(status=AgentStatus.ACTIVE),
+        run__in=Run.objects.filter(status__in=GOING_RUNS),
+    )
 
 
 def renew_lease(step_id: uuid.UUID, fence: int) -> bool:
@@ -129,15 +164,13 @@ def renew_lease(step_id: uuid.UUID, fence: int) -> bool:
 def perform_step(step: Step) -> Outcome | None:
     """Carries a claimed step through the gate. None when the step was lost on the way."""
     run = step.run
-    with acting(
-        kind="agent",
-        id=str(step.agent_id),
-        label=step.agent.label,
-        run_id=run.pk,
-        trigger=f"run {run.reference}, step {step.key}",
-    ):
+    trigger = f"run {run.reference}, step {step.key}"
+    who = {"kind": "agent", "id": str(step.agent_id), "label": step.agent.label}
+    if step.compensates_id:
+        who = {"kind": "system", "id": "", "label": f"undoing of {run.reference}"}
+    with acting(**who, run_id=run.pk, trigger=trigger):
         try:
-            return through_the_gate(step, run)
+            return take_back(step) if step.compensates_id else through_the_gate(step, run)
         except LostLease:
             return None
         except Unresolved as error:
@@ -147,6 +180,13 @@ def perform_step(step: Step) -> Outcome | None:
                 ):
                     post("advance", run.pk)
             return None
+
+
+def take_back(step: Step) -> Outcome:
+    undone = step.compensates
+    if undone is None or undone.action_ref is None:
+        raise Unresolved("There is no action to take back.")
+    return gate.undo(action_id=undone.action_ref, reason=step.note, work=UndoWork(step))
 
 
 def through_the_gate(step: Step, run: Run) -> Outcome:
@@ -228,15 +268,27 @@ def requeue_step(*, actor: User | None, step: Step, reason: str) -> None:
 @transaction.atomic
 def resolve_in_doubt(*, actor: User | None, step: Step, happened: bool, reason: str) -> None:
     """A person found out whether the effect happened: done, or tried again from the start."""
-    if step.action_ref is None or step.status != StepStatus.IN_DOUBT:
+    if step.status != StepStatus.IN_DOUBT:
         raise Conflict("Nothing about this step is in doubt.")
-    gate.resolve(action_id=step.action_ref, happened=happened, reason=reason)
+    settle_doubt(step, happened, reason)
+    record(type="step.resolved", object=step, reason=reason, run_id=step.run_id)
+    post("perform", step.pk)
+    if step.run.status == RunStatus.STUCK:
+        move_run(step.run, RunStatus.COMPENSATING, wait_reason="")
+    post("advance", step.run_id)
+
+
+def settle_doubt(step: Step, happened: bool, reason: str) -> None:
+    undone = step.compensates
+    if undone is not None and undone.action_ref:
+        gate.resolve_undo(action_id=undone.action_ref, happened=happened, reason=reason)
+    elif step.action_ref:
+        gate.resolve(action_id=step.action_ref, happened=happened, reason=reason)
     if happened:
         moved = move_step(step, StepStatus.SUCCEEDED, ended_at=now(), result={}, error="")
     else:
         moved = move_step(step, StepStatus.READY, not_before=None, error="")
     if not moved:
         raise Conflict("Somebody else has just changed this step.")
-    record(type="step.resolved", object=step, reason=reason, run_id=step.run_id)
-    post("perform", step.pk)
-    post("advance", step.run_id)
+    if happened and undone is not None:
+        move_step(undone, StepStatus.COMPENSATED, error="")

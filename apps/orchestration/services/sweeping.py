@@ -15,7 +15,14 @@ from apps.orchestration.services.moves import move_step, post
 from apps.orchestration.services.plans import advance
 from apps.orchestration.services.runs import bring_back, pause_for_agent
 from apps.orchestration.services.steps import claim_step, perform_step, wake_waiting
-from apps.orchestration.states import LIVE_RUNS, OPEN_STEPS, RunStatus, StepStatus
+from apps.orchestration.states import (
+    ENDED_RUNS,
+    GOING_RUNS,
+    LIVE_RUNS,
+    OPEN_STEPS,
+    RunStatus,
+    StepStatus,
+)
 from apps.registry.states import AgentStatus
 
 FORGOTTEN = dt.timedelta(seconds=10)
@@ -55,14 +62,17 @@ def follow_agents() -> None:
 def reclaim_lost(moment: dt.datetime) -> None:
     """A lease that ran out: the worker died or froze. The fence goes up, so a late writer loses."""
     lost = Step.objects.filter(status=StepStatus.RUNNING, lease_until__lte=moment)
-    for step in lost.order_by("pk")[:500]:
+    for step in lost.select_related("run").order_by("pk")[:500]:
         with transaction.atomic():
             moved = Step.objects.filter(
                 pk=step.pk, status=StepStatus.RUNNING, fence=step.fence, lease_until__lte=moment
             ).update(
                 status=StepStatus.READY, fence=F("fence") + 1, lease_until=None, not_before=None
             )
-            if moved:
+            if moved and step.run.status in ENDED_RUNS:
+                step.refresh_from_db()
+                move_step(step, StepStatus.CANCELLED, ended_at=moment)
+            elif moved:
                 post("perform", step.pk)
 
 
@@ -80,14 +90,21 @@ def ring_forgotten(moment: dt.datetime) -> None:
     old = moment - FORGOTTEN
     due = Q(not_before__isnull=True) | Q(not_before__lte=moment)
     ready = Step.objects.filter(due, status=StepStatus.READY, created_at__lte=old)
-    live = ready.filter(run__status__in=[RunStatus.RUNNING, RunStatus.WAITING])
+    live = ready.filter(run__status__in=[*GOING_RUNS, RunStatus.COMPENSATING])
     for pk in live.values_list("pk", flat=True)[:500]:
         messages.send_later(None, "perform", pk)
-    idle = Run.objects.filter(status__in=LIVE_RUNS, created_at__lte=old).exclude(
-        steps__status__in=OPEN_STEPS
-    )
-    for pk in idle.values_list("pk", flat=True)[:500]:
-        messages.send_later(None, "advance", pk)
+    for statuses, busy in STANDING:
+        old_runs = Run.objects.filter(status__in=statuses, created_at__lte=old)
+        idle = old_runs.exclude(steps__status__in=busy)
+        for pk in idle.values_list("pk", flat=True)[:500]:
+            messages.send_later(None, "advance", pk)
+
+
+MOVING = (StepStatus.READY, StepStatus.RUNNING, StepStatus.RETRY_WAIT)
+STANDING = (
+    (LIVE_RUNS, tuple(status for status in OPEN_STEPS if status != StepStatus.PLANNED)),
+    ((RunStatus.COMPENSATING,), MOVING),
+)
 
 
 def drain(limit: int = 1000) -> int:
@@ -96,8 +113,9 @@ def drain(limit: int = 1000) -> int:
     done = 0
     while done < limit:
         wake_decided()
-        for pk in Run.objects.filter(status__in=LIVE_RUNS).values_list("pk", flat=True):
-            advance(pk)
+        for statuses in (LIVE_RUNS, (RunStatus.COMPENSATING,)):
+            for pk in Run.objects.filter(status__in=statuses).values_list("pk", flat=True):
+                advance(pk)
         ready = Step.objects.filter(status=StepStatus.READY).order_by("created_at")
         claimed = [claim_step(pk, "drain") for pk in ready.values_list("pk", flat=True)]
         if not any(claimed):

@@ -28,7 +28,6 @@ from apps.runtime.gate.record import (
 from apps.runtime.models import Action, Effect
 from apps.runtime.rules import CallContext, LostLease, Outcome, Stopped, Work
 from apps.runtime.states import ActionStatus, EffectStatus
-from apps.runtime.toolbox import Moved
 
 log = logging.getLogger(__name__)
 MOST_REFUSALS = 3
@@ -334,32 +333,6 @@ def dispatch(action: Action, request: ApprovalRequest, case: Case, work: Work | 
 
 
 EXECUTE_TOO_LATE = Stopped("too_late", "The approval ran out before it could be carried out.")
-
-
-def undo(*, action_id: uuid.UUID, reason: str, work: Work | None = None) -> Outcome:
-    """Takes back a done action where the current value is still what was written.
-
-    Raises Moved when somebody changed it since, and when the tool has no way back."""
-    action = Action.objects.select_related("tool").get(pk=action_id)
-    with writing():
-        if work:
-            work.check()
-        effect = Effect.objects.select_for_update().filter(pk=action.idem_key).first()
-        if effect is None or effect.status != EffectStatus.DONE:
-            raise Moved("There is nothing to take back.")
-        call = effects.call_of(action, {})
-        before, after = effect.before or {}, effect.after or {}
-        connector_for(action.tool_name).undo(call, before, after)
-        Effect.objects.filter(pk=effect.pk).update(status=EffectStatus.UNDONE)
-        move(action, to=ActionStatus.UNDONE)
-        record(
-            type="action.undone", object=action, reason=reason, before=after, after=before,
-            run_id=action.run_id,
-        )  # fmt: skip
-        outcome = outcome_of(action)
-        if work:
-            work.settle(outcome)
-    return outcome
 
 
 def look_up(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
