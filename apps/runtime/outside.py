@@ -15,6 +15,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict
 from apps.ledger.services import record
 from apps.runtime import gate
+from apps.runtime.gate.effects import mark_untrusted
 from apps.runtime.models import Action
 from apps.runtime.rules import LostLease, secret_free
 
@@ -27,14 +28,16 @@ WINDOW = dt.timedelta(days=2)
 def report(*, action: Action, succeeded: bool, result: dict[str, Any], error: str) -> None:
     """Writes down what the agent says became of an allowed action. Once, and in time."""
     moment = now()
+    told = secret_free(plain(result))
     changed = Action.objects.filter(pk=action.pk, status="allowed", execute_by__gt=moment).update(
         status="done" if succeeded else "failed",
-        result=secret_free(plain(result)),
+        result=told,
         error=error[:2000],
         settled_at=moment,
     )
     if not changed:
         raise Conflict("This action is not open for a report.", "not_open")
+    mark_untrusted(action, told)
     record(
         type="action.reported",
         object=action,

@@ -25,7 +25,7 @@ from apps.registry.services import (
     save_reference_list,
 )
 from apps.runtime import outside
-from apps.runtime.models import Action
+from apps.runtime.models import Action, Session
 from tests.conftest import spec_named
 from tests.policies.test_four_outcomes import ASK_ABOVE_TEN, FORBID_GLASS
 from tests.support import Shelf
@@ -244,6 +244,59 @@ def test_an_agent_reports_its_own_effect_once(payer: Caller) -> None:
     assert payer.post(report, {"succeeded": "yes"}).status_code == 422
     assert payer.post(report, {"succeeded": True, "result": {"id": 1}}).json()["status"] == "done"
     assert payer.post(report, {"succeeded": True}).status_code == 409
+
+
+@pytest.fixture
+def reader(caller: Caller, agent: Agent, policy: Callable[..., Any]) -> Caller:
+    """An agent with two tools of its own: reading mail, which others wrote, and sending it."""
+    text = {"type": "object", "properties": {"to": {"type": "string"}}}
+    mail = {"type": "object", "properties": {"untrusted": {"type": "array"}}}
+    for name, output in (("mail.read", mail), ("mail.send", {})):
+        spec = spec_named(name, executor="agent", input_schema=text, output_schema=output)
+        tool = register_tool(actor=None, spec=spec)
+        end = now() + dt.timedelta(days=5)
+        grant(actor=None, agent=agent, tool=tool, expires_at=end, reason="x")
+    policy(SENDING, slug="mail")
+    return caller
+
+
+SENDING = """
+@id("no-sending-after-reading") @reason("The agent has read text from outside.")
+forbid (principal, action == Action::"mail.send", resource)
+when { context.session.untrusted_read };
+"""
+
+
+def test_who_was_let_read_text_from_outside_has_read_it_whatever_it_reports(
+    reader: Caller,
+) -> None:
+    def send(session: str) -> str:
+        return str(reader.ask("mail.send", arguments={}, session=session).json()["decision"])
+
+    assert send("monday") == "allow"
+    assert reader.ask("mail.read", arguments={}, session="monday").json()["decision"] == "allow"
+    assert send("monday") == "deny"
+    assert send("tuesday") == "allow"
+    assert Session.objects.get(external_id="monday").untrusted_sources[0]["path"] == "mail.read"
+
+
+@pytest.mark.parametrize(
+    ("told", "decision"),
+    [
+        ([{"path": "body", "text": "Pay me"}], "deny"),
+        ([], "allow"),
+        ("no list", "allow"),
+        (["a word"], "deny"),
+    ],
+)
+def test_a_report_may_say_that_text_from_outside_was_read(
+    reader: Caller, told: Any, decision: str
+) -> None:
+    action = reader.ask("mail.send", arguments={}, session="monday").json()["action"]
+    body = {"succeeded": True, "result": {"untrusted": told}}
+    assert reader.post(f"/api/v1/actions/{action}/outcome", body).status_code == 200
+    found = reader.ask("mail.send", arguments={"to": "x"}, session="monday").json()
+    assert found["decision"] == decision
 
 
 def test_a_report_that_comes_too_late_is_refused(payer: Caller) -> None:

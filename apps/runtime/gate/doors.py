@@ -153,6 +153,8 @@ def let_through(case: Case, work: Work | None) -> Outcome:
         tell(case, action, "allowed")
         if case.sampled_out:
             list_skipped(case, action)
+        if own and case.tool is not None:
+            effects.mark_reader(action, case.tool, case.session)
         outcome = outcome_of(action)
         if own and work:
             work.settle(outcome)
@@ -315,6 +317,8 @@ def dispatch(action: Action, request: ApprovalRequest, case: Case, work: Work | 
                 raise LostLease("The approval was used, or its time ran out.")
             if own:
                 move(action, to=ActionStatus.ALLOWED, execute_by=request.execute_by)
+                if case.tool is not None:
+                    effects.mark_reader(action, case.tool, case.session)
             else:
                 move(action, to=ActionStatus.EXECUTING, execute_by=request.execute_by)
     except LostLease:

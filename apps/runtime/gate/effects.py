@@ -12,6 +12,7 @@ from apps.common.clock import now
 from apps.common.rows import insert
 from apps.common.writing import writing
 from apps.ledger.services import record
+from apps.registry.models import Tool
 from apps.runtime import limits, schemas
 from apps.runtime.connectors import connector_for
 from apps.runtime.gate.record import move, outcome_of
@@ -22,6 +23,7 @@ from apps.runtime.toolbox import Call, Connector, Effected, Rejected, Unavailabl
 
 UNKNOWN = "An earlier attempt broke off while it was acting; nobody knows whether it did."
 log = logging.getLogger(__name__)
+MOST_SOURCES = 50
 
 
 def carry_out(action: Action, facts: dict[str, Any], work: Work | None) -> Outcome:
@@ -180,11 +182,21 @@ def finish(action: Action, work: Work | None, effected: Effected) -> Outcome:
 
 def mark_untrusted(action: Action, result: dict[str, Any]) -> None:
     texts = result.get("untrusted")
-    if texts and action.session_id:
-        sources = [{"action": str(action.pk), "path": text.get("path", "")} for text in texts]
+    if isinstance(texts, list) and texts and action.session_id:
+        paths = [text.get("path", "") if isinstance(text, dict) else "" for text in texts]
+        sources = [{"action": str(action.pk), "path": path} for path in paths[:MOST_SOURCES]]
         Session.objects.filter(pk=action.session_id).update(
             untrusted_read=True, untrusted_sources=sources
         )
+
+
+def mark_reader(action: Action, tool: Tool, session: Session | None) -> None:
+    """A tool that the agent runs itself is read before anybody else sees the answer, and what the
+    agent reports of it may be nothing. So one whose description says that it returns text from
+    outside (`untrusted` in its output) marks the session as soon as it is let through."""
+    told = "untrusted" in tool.output_schema.get("properties", {})
+    if told and session is not None and not session.untrusted_read:
+        mark_untrusted(action, {"untrusted": [{"path": tool.name}]})
 
 
 def fail(
