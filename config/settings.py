@@ -278,6 +278,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 2.0,
         "options": {"queue": "control", "expires": 10},
     },
+    "audit-index": {
+        "task": "apps.audit.tasks.sweep",
+        "schedule": 3.0,
+        "options": {"queue": "control", "expires": 10},
+    },
+    "audit-index-whole": {
+        "task": "apps.audit.tasks.sweep_whole",
+        "schedule": 86_400.0,
+        "options": {"queue": "control", "expires": 3_600},
+    },
     "pilots-sweep": {
         "task": "apps.pilots.tasks.sweep",
         "schedule": 1.0,

@@ -127,6 +127,12 @@ ACTS: dict[str, str] = {
     "step.requeued": "Step requeued",
     "step.in_doubt": "Step in doubt",
     "step.resolved": "Step in doubt resolved",
+    # audit
+    "audit.searched": "Audit trail searched",
+    "audit.read": "Sensitive record opened",
+    "audit.exported": "Audit trail exported",
+    "audit.view_saved": "Saved view kept",
+    "audit.view_removed": "Saved view removed",
 }
 
 

@@ -113,6 +113,7 @@ RECORDS = {
     "approvals.Snooze", "approvals.Look", "approvals.Notice",
     "approvals.SeenTrait", "approvals.Skipped", "approvals.Finding",
     "runtime.Session", "runtime.Action", "runtime.Effect", "runtime.Rate", "runtime.Circuit",
+    "audit.TrailEntry", "audit.TrailState", "audit.SavedView",
     "orchestration.Run", "orchestration.Step", "orchestration.Outbox",
 }  # fmt: skip
 PILOTS = [name.rpartition(".")[2] for name in settings.PILOTS]

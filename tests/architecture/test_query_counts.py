@@ -59,6 +59,8 @@ def pages() -> dict[str, tuple[str, str]]:
         "invoice": ("operator", f"/pilots/invoices/{document.pk}"),
         "suppliers": ("operator", "/pilots/invoices/suppliers"),
         "audit": ("auditor", "/audit/"),
+        "audit search": ("auditor", "/audit/?q=kind:agent+-outcome:denied"),
+        "object": ("auditor", f"/audit/object/registry.agent/{item.agent_id}"),
         "event": ("auditor", f"/audit/{event.pk}"),
         "history": ("auditor", f"/audit/history/registry.agent/{item.agent_id}"),
     }

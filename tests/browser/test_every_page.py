@@ -101,7 +101,14 @@ def pages() -> dict[str, list[str]]:
             "/pilots/invoices/upload",
             "/agents/vendor-desk/suspend",
         ],
-        "auditor": ["/audit/", f"/audit/{event.pk}", f"/audit/history/registry.agent/{run_agent}"],
+        "auditor": [
+            "/audit/",
+            "/audit/?q=type:action.*+kind:agent",
+            "/audit/?q=nowhere+at:soon",
+            f"/audit/{event.pk}",
+            f"/audit/history/registry.agent/{run_agent}",
+            f"/audit/object/registry.agent/{run_agent}",
+        ],
         "member": [
             "/policies/vendor-bank-details/edit",
             "/policies/vendor-bank-details/rule?template=bank-details",

@@ -5,18 +5,18 @@ from django.shortcuts import render
 
 from apps.access.guards import PersonRequest, needs
 from apps.audit.queries import history as queries
+from apps.audit.queries.objects import subject
+from apps.audit.views.objects import tabs
 
 
 @needs("audit.view")
 def history(request: PersonRequest, label: str, pk: str) -> HttpResponse:
-    found = queries.versions(request.user, label, pk)
+    versions = queries.versions(request.user, label, pk)
+    found = subject(request.user, label, pk)
     context = {
-        "versions": found,
-        "label": label,
-        "pk": pk,
-        "title": str(found[0].row.history_object)
-        if found[0].row.history_type == "-"
-        else str(found[0].row.instance),
-        "kind": queries.model_named(label)._meta.verbose_name,
+        "versions": versions,
+        "subject": found,
+        "tabs": tabs(found, "history"),
+        "url": request.build_absolute_uri(request.path),
     }
     return render(request, "audit/history.html", context)

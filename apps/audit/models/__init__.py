@@ -1,0 +1,7 @@
+"""The tables of audit, split by noun: what reads the ledger, never what is in it."""
+
+from __future__ import annotations
+
+from apps.audit.models.trail import SavedView, TrailEntry, TrailState
+
+__all__ = ["SavedView", "TrailEntry", "TrailState"]

@@ -1,0 +1,1 @@
+"""Judgement of the audit pages: pure, no database, no clock."""
