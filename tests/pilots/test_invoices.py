@@ -175,8 +175,8 @@ def drop_wanted(trouble: str = "", **changes: Any) -> Wanted:
     wanted = next_invoice("over_limit" if trouble == "over_limit" else "")
     assert wanted is not None
     wanted = with_trouble(replace(wanted, **changes), trouble)
-    if trouble == "wrong_total":
-        wanted = replace(wanted, wrong_total=True)
+    if trouble in ("wrong_total", "wrong_line"):
+        wanted = replace(wanted, **{trouble: True})
     drop(wanted)
     return wanted
 
@@ -208,7 +208,9 @@ def test_a_clean_invoice_ends_as_a_scheduled_payment(demo: None) -> None:
     [
         ("wrong_total", "BR-CO-15"),
         ("unknown_supplier", "not a known supplier"),
-        ("missing_order", "order"),
+        ("missing_order", "The nearest number is"),
+        ("wrong_line", "PEPPOL-EN16931-R120"),
+        ("like_a_supplier", "The nearest known name is"),
     ],
 )
 def test_what_cannot_be_booked_is_set_aside_with_the_reason(
@@ -229,6 +231,62 @@ def test_the_same_content_in_other_bytes_is_a_duplicate(demo: None) -> None:
     assert InvoiceDocument.objects.count() == 2
     assert Payment.objects.count() == 1
     assert "already" in InvoiceDocument.objects.order_by("-received_at")[0].note
+
+
+def test_a_credit_note_is_posted_and_nothing_is_paid(demo: None) -> None:
+    PurchaseOrder.objects.filter(amount__gt=150_000).update(received=0)
+    drop_wanted()
+    work()
+    paid = InvoiceDocument.objects.get()
+    drop_wanted("credit_note")
+    work()
+    credited = InvoiceDocument.objects.get(kind="credit_note")
+    assert credited.status == "posted"
+    assert paid.amount is not None
+    assert credited.amount is not None
+    order = PurchaseOrder.objects.get(number=paid.order_number)
+    assert order.invoiced == paid.amount - credited.amount
+    assert Payment.objects.count() == 1
+
+
+def test_a_large_credit_note_is_confirmed_by_a_person(demo: None) -> None:
+    PurchaseOrder.objects.filter(amount__lt=400_000).update(received=0)
+    drop_wanted()
+    work()
+    drop_wanted("credit_note")
+    work()
+    assert ApprovalRequest.objects.get().evidence["why"][0]["rule_id"] == "large-credit-note"
+
+
+def test_more_is_not_credited_than_was_invoiced(demo: None) -> None:
+    wanted = drop_wanted(credits="V1-1")
+    work()
+    document = InvoiceDocument.objects.get()
+    assert document.status == "held"
+    assert f"only EUR 0.00 has been invoiced on {wanted.order}" in document.note
+
+
+def test_a_known_name_with_another_vat_number_is_nobody_we_know(demo: None) -> None:
+    drop_wanted(vat_id="EE100247019")
+    work()
+    assert "The name is that of" in InvoiceDocument.objects.get().note
+    assert not Posting.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "rule"),
+    [("same_number", "same-number-again"), ("little_more", "more-than-ordered")],
+)
+def test_what_nearly_fits_waits_for_a_person(demo: None, trouble: str, rule: str) -> None:
+    if trouble == "same_number":
+        drop_wanted()
+        work()
+        seller = InvoiceDocument.objects.get().supplier
+        PurchaseOrder.objects.exclude(supplier=seller).update(received=0)
+    drop_wanted(trouble)
+    work()
+    reasons = ApprovalRequest.objects.get().evidence["why"]
+    assert rule in [reason["rule_id"] for reason in reasons]
 
 
 def test_the_same_bytes_again_lead_to_the_same_run(demo: None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import F
 
 from apps.common.clock import now
-from apps.pilots.invoices import knowledge, rulebook, ubl
+from apps.pilots.invoices import knowledge, matching, rulebook, ubl
 from apps.pilots.invoices.models import (
     DocumentStatus,
     InvoiceDocument,
@@ -118,13 +118,14 @@ def keep_fields(row: InvoiceDocument, document: ubl.Document) -> None:
     row.kind = document.kind
     row.number = document.number
     row.supplier_name = document.supplier_name
+    row.supplier_vat = document.supplier_vat
     row.order_number = document.order_number
     row.issued_on = document.issued_on
     row.due_on = document.due_on
     row.currency = document.currency
     row.amount = ubl.minor(amount, document.currency) if amount is not None else None
     row.iban = document.iban
-    row.supplier = knowledge.supplier_for(row, document.supplier_vat)
+    row.supplier = knowledge.supplier_for(row)
     row.findings = knowledge.text_findings(document)
     row.save()
 
@@ -147,33 +148,11 @@ def told(finding: rulebook.Finding) -> dict[str, Any]:
 
 def match(call: Call) -> Effected:
     row = knowledge.document(call.arguments["document"])
-    verdict, sentence = matched(row)
+    verdict, sentence = matching.matched(row)
     if verdict == "ok":
         set_status(row, DocumentStatus.MATCHED)
     supplier = row.supplier.number if row.supplier else ""
     return Effected({"verdict": verdict, "sentence": sentence, "supplier": supplier})
-
-
-def matched(row: InvoiceDocument) -> tuple[str, str]:
-    """ok, unknown_supplier, duplicate, no_order, over_order or new_account, with a sentence."""
-    if row.supplier is None:
-        return "unknown_supplier", f"{row.supplier_name or 'The seller'} is not a known supplier."
-    if twin := knowledge.twin_of(row):
-        return "duplicate", f"The same invoice came in already ({twin.filename})."
-    order = knowledge.order_for(row)
-    if order is None:
-        named = row.order_number or "none"
-        return "no_order", f"No order of this supplier fits (order named: {named})."
-    amount = row.amount or 0
-    left = order.amount - order.invoiced
-    allowance = order.amount * knowledge.TOLERANCE_PERMILLE // 1000
-    if row.kind == "invoice" and amount > left + allowance:
-        return "over_order", f"{amount / 100:,.2f} is more than the {left / 100:,.2f} still open."
-    if row.kind == "invoice" and amount > order.received - order.invoiced + allowance:
-        return "not_received", "The goods have not been received in full."
-    if row.iban and row.iban != row.supplier.iban:
-        return "new_account", "The account on the invoice is not the one in the master data."
-    return "ok", "Supplier, order, receipt and account fit."
 
 
 def hold(call: Call) -> Effected:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from apps.pilots.invoices.generator import TROUBLES, Wanted, invoice
 from apps.pilots.invoices.knowledge import folder
 from apps.pilots.invoices.models import InvoiceDocument, PurchaseOrder
 
-FIRST = 12
+FIRST = 2 * len(TROUBLES)
 QUICK = dt.timedelta(seconds=2)
 STEADY = dt.timedelta(seconds=20)
 MOST_OPEN = 60
@@ -39,12 +40,14 @@ def feed() -> None:
         return
     if ApprovalRequest.objects.filter(status="pending").order_by()[:MOST_OPEN].count() >= MOST_OPEN:
         return
-    trouble = TROUBLES[came % len(TROUBLES)] if came and came <= FIRST else some_trouble()
-    if wanted := next_invoice(trouble):
+    if wanted := next_invoice(next_trouble(came)):
         drop(wanted)
 
 
-def some_trouble() -> str:
+def next_trouble(came: int) -> str:
+    """At first each kind of trouble between two clean invoices, then now and then."""
+    if came <= FIRST:
+        return "" if came % 2 == 0 else TROUBLES[came // 2 % len(TROUBLES)]
     chance = random.random()  # noqa: S311 - a demonstration
     return random.choice(TROUBLES) if chance < TROUBLE_SHARE else ""  # noqa: S311
 
@@ -56,6 +59,9 @@ def next_invoice(trouble: str) -> Wanted | None:
         if trouble == "over_limit"
         else orders.filter(amount__lte=900_000)
     )
+    if trouble == "same_number":
+        paid = InvoiceDocument.objects.filter(status="scheduled").values("supplier")
+        wide = wide.filter(supplier__in=paid)
     order = wide.order_by("?").first()
     if order is None:
         return None
@@ -72,34 +78,54 @@ def next_invoice(trouble: str) -> Wanted | None:
         issued_on=now().date(),
         note=NOTE if trouble == "hidden_instruction" else "",
         wrong_total=trouble == "wrong_total",
+        wrong_line=trouble == "wrong_line",
     )
     return with_trouble(wanted, trouble)
 
 
 def with_trouble(wanted: Wanted, trouble: str) -> Wanted:
-    if trouble == "unknown_supplier":
-        return replace(wanted, supplier="Brightwater Consulting", vat_id="NL000099998B57")
-    if trouble == "changed_account":
-        account = f"{random.randrange(10**16):016d}"  # noqa: S311
-        return replace(wanted, iban=iban_of("DE", "37040044" + account[:10]))
-    if trouble == "missing_order":
-        return replace(wanted, order="unknown")
-    if trouble == "duplicate":
-        return duplicate() or wanted
-    return wanted
+    """The invoice with one trouble; where that needs an earlier one and there is none, clean."""
+    change = TROUBLED.get(trouble)
+    return change(wanted) if change else wanted
 
 
-def duplicate() -> Wanted | None:
-    """An invoice that was posted, sent again: same content in other bytes."""
-    row = (
-        InvoiceDocument.objects.filter(status="scheduled", supplier__isnull=False)
-        .select_related("supplier")
-        .order_by("-received_at")
-        .first()
+def unknown_supplier(wanted: Wanted) -> Wanted:
+    return replace(wanted, supplier="Brightwater Consulting", vat_id="NL000099998B57")
+
+
+def like_a_supplier(wanted: Wanted) -> Wanted:
+    """One letter of the name and the VAT number are another's."""
+    swapped = wanted.supplier.translate(str.maketrans("aeio", "eioa"))
+    return replace(wanted, supplier=swapped[:4] + wanted.supplier[4:], vat_id="EE100247019")
+
+
+def changed_account(wanted: Wanted) -> Wanted:
+    account = f"{random.randrange(10**10):010d}"  # noqa: S311
+    return replace(wanted, iban=iban_of("DE", "37040044" + account))
+
+
+def missing_order(wanted: Wanted) -> Wanted:
+    """Two digits of the order's number changed places."""
+    return replace(wanted, order=wanted.order[:-2] + wanted.order[:-3:-1] + "9")
+
+
+def little_more(wanted: Wanted) -> Wanted:
+    return replace(wanted, net=wanted.net * Decimal("1.012"))
+
+
+def earlier(**filters: object) -> InvoiceDocument | None:
+    """The newest invoice whose payment is in the plan."""
+    rows = InvoiceDocument.objects.filter(
+        status="scheduled", supplier__isnull=False, amount__isnull=False, **filters
     )
-    if row is None or row.supplier is None or row.amount is None or row.issued_on is None:
+    return rows.select_related("supplier").order_by("-received_at").first()
+
+
+def again(row: InvoiceDocument, **changes: object) -> Wanted | None:
+    """What was sent before, in other bytes."""
+    if row.supplier is None or row.amount is None or row.issued_on is None:
         return None
-    return Wanted(
+    sent = Wanted(
         number=row.number,
         supplier=row.supplier.name,
         vat_id=row.supplier.vat_id,
@@ -110,6 +136,41 @@ def duplicate() -> Wanted | None:
         net=Decimal(row.amount) / 100 / Decimal("1.2"),
         issued_on=row.issued_on,
     )
+    return replace(sent, **changes)  # type: ignore[arg-type]
+
+
+def duplicate(wanted: Wanted) -> Wanted:
+    """An invoice that was posted, sent again: same content in other bytes."""
+    row = earlier()
+    return (row and again(row)) or wanted
+
+
+def credit_note(wanted: Wanted) -> Wanted:
+    """Half of an invoice that was posted is credited."""
+    row = earlier()
+    if row is None or row.amount is None:
+        return wanted
+    half = Decimal(row.amount) / 200 / Decimal("1.2")
+    changes = {"number": f"C-{row.number}", "credits": row.number, "net": half}
+    return again(row, **changes, item="Goods sent back", issued_on=now().date()) or wanted
+
+
+def same_number(wanted: Wanted) -> Wanted:
+    """The supplier's earlier number on another order."""
+    row = earlier(supplier__name=wanted.supplier)
+    return replace(wanted, number=row.number) if row else wanted
+
+
+TROUBLED: dict[str, Callable[[Wanted], Wanted]] = {
+    "unknown_supplier": unknown_supplier,
+    "like_a_supplier": like_a_supplier,
+    "changed_account": changed_account,
+    "missing_order": missing_order,
+    "little_more": little_more,
+    "duplicate": duplicate,
+    "credit_note": credit_note,
+    "same_number": same_number,
+}
 
 
 def drop(wanted: Wanted) -> None:

@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from apps.common.clock import now
 from apps.pilots.invoices import ubl
-from apps.pilots.invoices.checks import suspicious
-from apps.pilots.invoices.models import InvoiceDocument, Payment, PurchaseOrder, Supplier
+from apps.pilots.invoices.checks import iban_valid, suspicious
+from apps.pilots.invoices.models import (
+    DocumentStatus,
+    InvoiceDocument,
+    Payment,
+    PurchaseOrder,
+    Supplier,
+)
 from apps.runtime.toolbox import Rejected, Unavailable
 
 TOLERANCE_PERMILLE = 20
@@ -43,11 +50,13 @@ def content_of(row: InvoiceDocument) -> bytes:
         raise Unavailable("The document's file cannot be read at present.") from error
 
 
-def supplier_for(row: InvoiceDocument, vat_id: str = "") -> Supplier | None:
+def supplier_for(row: InvoiceDocument) -> Supplier | None:
+    """By the VAT number; by the name only where the document gives no number, since anybody can
+    write another's name."""
     if row.supplier_id:
         return row.supplier
-    if vat_id and (found := Supplier.objects.filter(vat_id=vat_id).first()):
-        return found  # type: ignore[no-any-return]
+    if row.supplier_vat:
+        return Supplier.objects.filter(vat_id=row.supplier_vat).first()  # type: ignore[no-any-return]
     return Supplier.objects.filter(name__iexact=row.supplier_name).first()  # type: ignore[no-any-return]
 
 
@@ -59,17 +68,25 @@ def order_for(row: InvoiceDocument) -> PurchaseOrder | None:
     ).first()
 
 
-def twin_of(row: InvoiceDocument) -> InvoiceDocument | None:
-    """An earlier document of the same supplier, number, date and amount that was not set aside."""
-    same = InvoiceDocument.objects.filter(
+def same_number(row: InvoiceDocument) -> QuerySet[InvoiceDocument]:
+    """Earlier documents of the same supplier and number that were not set aside."""
+    found = InvoiceDocument.objects.filter(
         supplier_name=row.supplier_name,
         number=row.number,
-        issued_on=row.issued_on,
-        amount=row.amount,
         kind=row.kind,
         received_at__lte=row.received_at,
     ).exclude(pk=row.pk)
-    return same.exclude(status__in=["invalid", "refused", "held"]).order_by("received_at").first()
+    return found.exclude(status__in=["invalid", "refused", "held"]).order_by("received_at")
+
+
+def twin_of(row: InvoiceDocument) -> InvoiceDocument | None:
+    """An earlier document of the same supplier, number, date and amount."""
+    return same_number(row).filter(issued_on=row.issued_on, amount=row.amount).first()
+
+
+def near_twin(row: InvoiceDocument) -> InvoiceDocument | None:
+    """One of the same supplier and number, but with another date or amount."""
+    return same_number(row).exclude(issued_on=row.issued_on, amount=row.amount).first()
 
 
 def days_since(moment: dt.datetime) -> int:
@@ -82,6 +99,7 @@ def document_facts(row: InvoiceDocument) -> dict[str, Any]:
         "status": row.status,
         "credit_note": row.kind == "credit_note",
         "duplicate": twin_of(row) is not None,
+        "near_duplicate": near_twin(row) is not None,
         "suspicious_text": any(finding.get("rule") == "TEXT" for finding in row.findings),
         "supplier_known": row.supplier_id is not None,
         "account_matches": False,
@@ -104,7 +122,11 @@ def order_facts(row: InvoiceDocument) -> dict[str, Any]:
         return {"order_known": False}
     amount = row.amount or 0
     left = order.amount - order.invoiced
-    over = max(0, amount - left)
+    asks = row.kind == "invoice" and row.status not in (
+        DocumentStatus.POSTED,
+        DocumentStatus.SCHEDULED,
+    )
+    over = max(0, amount - left) if asks else 0
     return {
         "order_known": True,
         "order_open": left,
@@ -114,8 +136,6 @@ def order_facts(row: InvoiceDocument) -> dict[str, Any]:
 
 
 def account_facts(supplier_number: str, iban: str) -> dict[str, Any]:
-    from apps.pilots.invoices.checks import iban_valid
-
     supplier = Supplier.objects.filter(number=supplier_number).first()
     if supplier is None:
         return {}

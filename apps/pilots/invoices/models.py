@@ -73,6 +73,7 @@ class InvoiceDocument(models.Model):
     kind = models.CharField(max_length=12, blank=True)
     number = models.CharField(max_length=80, blank=True)
     supplier_name = models.CharField(max_length=200, blank=True)
+    supplier_vat = models.CharField(max_length=40, blank=True)
     supplier = models.ForeignKey(
         Supplier, on_delete=models.PROTECT, null=True, related_name="documents"
     )

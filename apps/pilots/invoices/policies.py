@@ -48,6 +48,25 @@ unless { context.approvals.contains("payment-approval") };
 forbid (principal, action == Action::"invoices.post", resource)
 when { context.facts.suspicious_text }
 unless { context.approvals.contains("payment-approval") };
+
+@id("same-number-again") @checkpoint("payment-approval") @approvers("1") @within("PT4H")
+@reason("The supplier used this invoice number before, with another amount or date.")
+forbid (principal, action == Action::"invoices.post", resource)
+when { context.facts has near_duplicate && context.facts.near_duplicate }
+unless { context.approvals.contains("payment-approval") };
+
+@id("more-than-ordered") @checkpoint("payment-approval") @approvers("1") @within("PT8H")
+@reason("The invoice is above the order, though within the tolerance.")
+forbid (principal, action == Action::"invoices.post", resource)
+when { context.facts has over_order_permille && context.facts.over_order_permille > 0 }
+unless { context.approvals.contains("payment-approval") };
+
+@id("large-credit-note") @checkpoint("payment-approval") @approvers("1") @within("PT8H")
+@reason("Credit notes over EUR 1,000.00 are confirmed by somebody who knows the delivery.")
+forbid (principal, action == Action::"invoices.post", resource)
+when { context.facts has credit_note && context.facts.credit_note
+  && context.facts has amount && context.facts.amount > 100000 }
+unless { context.approvals.contains("payment-approval") };
 """
 
 VENDORS = """

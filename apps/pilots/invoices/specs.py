@@ -40,10 +40,13 @@ DOCUMENT_FACTS = {
     "account_matches": YES_NO,
     "account_known_days": titled(DAYS, "Account known for"),
     "duplicate": YES_NO,
+    "near_duplicate": titled(YES_NO, "Same number came before with other figures"),
     "order_known": YES_NO,
     "order_open": titled(CENTS, "Still open on the order"),
     "received_open": titled(CENTS, "Received and not yet invoiced"),
-    "over_order_permille": titled({"type": "integer", "unit": "permille"}, "Share of the order"),
+    "over_order_permille": titled(
+        {"type": "integer", "unit": "permille"}, "More than the order, by"
+    ),
     "suspicious_text": YES_NO,
 }
 PARSED = {
