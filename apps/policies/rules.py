@@ -177,3 +177,119 @@ def seconds_of(duration: str) -> int | None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+@dataclass(frozen=True, order=True)
+class Asked:
+    """One question of a verdict: where, how many people, how soon (0: as the checkpoint says)."""
+
+    name: str
+    people: int = 1
+    within_seconds: int = 0
+    sampled: bool = False
+
+    @property
+    def words(self) -> str:
+        soon = f" within {duration_words(self.within_seconds)}" if self.within_seconds else ""
+        return f"{self.people} at {self.name}{soon}{', sampled' if self.sampled else ''}"
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a verdict means for those it concerns: two verdicts with the same outline are the
+    same."""
+
+    effect: str
+    asked: tuple[Asked, ...] = ()
+    obligations: tuple[str, ...] = ()
+
+    @property
+    def terms(self) -> str:
+        """What comes with the effect: `2 at finance within 4 h`, or what has to be done besides."""
+        return " and ".join(each.words for each in self.asked) or ", ".join(self.obligations)
+
+    @property
+    def words(self) -> str:
+        link = " by " if self.asked else " with " if self.obligations else ""
+        return f"{self.effect}{link}{self.terms}"
+
+    @property
+    def people(self) -> int:
+        return sum(each.people for each in self.asked)
+
+
+STRICTNESS = {"allow": 0, "review": 1, "deny": 2}
+
+
+def outline(judgement: Judgement) -> Outline:
+    asked = sorted(
+        Asked(ask.name, ask.approvers, ask.within_seconds, ask.sampled)
+        for ask in judgement.checkpoints
+    )
+    return Outline(judgement.effect, tuple(asked), judgement.obligations)
+
+
+def flip_of(before: Outline, after: Outline) -> str:
+    """The kind of change: `allow→review`, or what changes within one effect, such as
+    `review→review: more people, shorter time`; "" for the same verdict."""
+    if before == after:
+        return ""
+    pair = f"{before.effect}→{after.effect}"
+    return pair if before.effect != after.effect else f"{pair}: {', '.join(within(before, after))}"
+
+
+def within(before: Outline, after: Outline) -> list[str]:
+    """What changes between two verdicts of the same effect."""
+    if before.obligations != after.obligations:
+        return ["other obligations"]
+    found = []
+    if after.people != before.people:
+        found.append("more people" if after.people > before.people else "fewer people")
+    if [each.name for each in before.asked] != [each.name for each in after.asked]:
+        return [*found, "other queue"]
+    pairs = list(zip(before.asked, after.asked, strict=True))
+    if not found and any(old.people != new.people for old, new in pairs):
+        found.append("people elsewhere")
+    times = {
+        time_change(old.within_seconds, new.within_seconds)
+        for old, new in pairs
+        if old.within_seconds != new.within_seconds
+    }
+    found += sorted(times)
+    if any(old.sampled != new.sampled for old, new in pairs):
+        found.append("sampled" if any(new.sampled > old.sampled for old, new in pairs) else "always")
+    return found
+
+
+def time_change(before: int, after: int) -> str:
+    """0 is the checkpoint's own time, which may be either."""
+    if not before or not after:
+        return "other time"
+    return "shorter time" if after < before else "longer time"
+
+
+def step_of(before: Outline, after: Outline) -> int:
+    """-1 looser, 0 otherwise but no stricter, 1 stricter. More people, always instead of sampled
+    and more obligations are stricter; another queue or time is neither."""
+    for old, new in (
+        (STRICTNESS[before.effect], STRICTNESS[after.effect]),
+        (before.people, after.people),
+        (surely(before), surely(after)),
+        (len(before.obligations), len(after.obligations)),
+    ):
+        if old != new:
+            return 1 if new > old else -1
+    return 0
+
+
+def surely(found: Outline) -> int:
+    return sum(not each.sampled for each in found.asked)
+
+
+def duration_words(seconds: int) -> str:
+    """`4 h`, `1 d 30 min`."""
+    parts = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        number, seconds = divmod(seconds, size)
+        parts += [f"{number} {unit}"] * bool(number)
+    return " ".join(parts)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from apps.policies.analysis.expressions import duration
 from apps.policies.analysis.grid import TooLarge, differences, grid_for, guards_of, weaknesses
-from apps.policies.analysis.report import Claim, analyse, broken_claims, step_of
+from apps.policies.analysis.report import Claim, analyse, broken_claims
 from apps.policies.bench import Bench
+from apps.policies.rules import Asked, Outline, flip_of, outline, step_of
 from apps.policies.text import Compiled, compile_text
 from apps.registry.rules import ToolSpec
 
@@ -115,11 +116,7 @@ REQUESTS = st.builds(
 def effect_words(bench: Bench, asked: dict[str, Any]) -> str:
     verdict = bench.judge(asked)
     assert not verdict.errors, verdict.errors
-    if verdict.effect != "review":
-        return verdict.effect
-    return "review by " + " and ".join(
-        f"{ask.approvers} at {ask.name}" for ask in verdict.checkpoints
-    )
+    return outline(verdict).words
 
 
 def inside(cell: Any, value: Any) -> bool:
@@ -158,7 +155,7 @@ def test_the_grid_and_cedar_agree_on_every_request(
     for each in asked:
         was, becomes = (effect_words(bench, each) for bench in benches)
         told = {
-            (difference.before, difference.after)
+            (difference.before.words, difference.after.words)
             for difference in found
             for box in difference.boxes
             if all(
@@ -224,7 +221,8 @@ def test_rules_that_do_nothing_are_told(rules: list[Any], weak: str) -> None:
 def test_a_rule_without_conditions_is_compared_as_well() -> None:
     always = compiled(text_of([("true", False, 1)]))
     (difference,) = differences(SPEC, [], always)
-    assert (difference.before, difference.after, difference.cells) == ("allow", "deny", 1)
+    assert (difference.before, difference.after) == (Outline("allow"), Outline("deny"))
+    assert difference.cells == 1
     assert analyse([SPEC], [], always)["changes"][0]["where"][0]["when"] == "always"
     assert weaknesses([SPEC], always) == []
 
@@ -232,8 +230,8 @@ def test_a_rule_without_conditions_is_compared_as_well() -> None:
 def test_two_people_instead_of_one_is_stricter_and_not_redundant() -> None:
     rules = [("context.facts.amount > 5", True, 1), ("context.facts.amount > 9", True, 2)]
     assert weaknesses([SPEC], compiled(text_of(rules))) == []
-    assert step_of("review by 1 at check", "review by 2 at check") == 1
-    assert step_of("deny", "review by 2 at check") == -1
+    one, two = (Outline("review", (Asked("check", number),)) for number in (1, 2))
+    assert (step_of(one, two), step_of(Outline("deny"), two)) == (1, -1)
 
 
 def test_a_tool_that_no_rule_looks_at_is_a_gap() -> None:
@@ -278,3 +276,58 @@ def test_too_many_combinations_are_said_and_not_guessed() -> None:
 )
 def test_durations_are_read_as_cedar_reads_them(text: str, milliseconds: int) -> None:
     assert duration(text) == milliseconds
+
+
+HOUR = 3600
+ONE = Outline("review", (Asked("check", 1, HOUR),))
+
+
+@pytest.mark.parametrize(
+    ("after", "kind", "step"),
+    [
+        (Outline("review", (Asked("check", 2, HOUR),)), "more people", 1),
+        (Outline("review", (Asked("check", 2, 60),)), "more people, shorter time", 1),
+        (Outline("review", (Asked("check", 1, 2 * HOUR),)), "longer time", 0),
+        (Outline("review", (Asked("check", 1),)), "other time", 0),
+        (Outline("review", (Asked("legal", 1, HOUR),)), "other queue", 0),
+        (Outline("review", (Asked("check", 1, HOUR, True),)), "sampled", -1),
+        (Outline("review", (Asked("check"), Asked("legal"))), "more people, other queue", 1),
+    ],
+)
+def test_a_review_that_asks_otherwise_is_a_change_of_its_own_kind(
+    after: Outline, kind: str, step: int
+) -> None:
+    assert flip_of(ONE, after) == f"review→review: {kind}"
+    assert step_of(ONE, after) == step
+    assert flip_of(after, after) == ""
+
+
+def test_kinds_of_changes_within_an_effect_go_both_ways() -> None:
+    two = Outline("review", (Asked("a", 2), Asked("b", 1)))
+    turned = Outline("review", (Asked("a", 1), Asked("b", 2)))
+    assert flip_of(two, turned) == "review→review: people elsewhere"
+    masked = Outline("allow", (), ("mask",))
+    assert flip_of(Outline("allow"), masked) == "allow→allow: other obligations"
+    assert (step_of(Outline("allow"), masked), step_of(masked, Outline("allow"))) == (1, -1)
+    assert flip_of(Outline("deny"), masked) == "deny→allow"
+
+
+def test_time_and_obligations_are_compared_as_well() -> None:
+    rule = (
+        '@id("big") @reason("x") @checkpoint("check") @within("PT4H") forbid (principal, '
+        'action == Action::"pay", resource) when { context.facts.amount > 10 } '
+        'unless { context.approvals.contains("check") };'
+    )
+    masks = (
+        '@id("mask") @reason("x") @obligation("mask") permit (principal, '
+        'action == Action::"pay", resource) when { context.facts.known };'
+    )
+    shorter = rule.replace("PT4H", "PT30M")
+    (change,) = analyse([SPEC], compiled(rule), compiled(shorter))["changes"]
+    assert (change["before"], change["after"]) == (
+        "review by 1 at check within 4 h", "review by 1 at check within 30 min",
+    )  # fmt: skip
+    assert (change["kind"], change["step"]) == ("review→review: shorter time", 0)
+    (change,) = analyse([SPEC], compiled(rule), compiled(rule + masks))["changes"]
+    assert (change["before"], change["after"]) == ("allow", "allow with mask")
+    assert change["where"][0]["when"].startswith("amount at most 0.10, known is")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,27 +27,6 @@ class Cell:
     high: Any = None
     apart: tuple[str, ...] = ()
 
-    def answers(self, atom: Atom) -> bool:
-        """Whether the atom holds anywhere, and so everywhere, in this cell."""
-        if self.kind == "absent":
-            return False
-        if atom.op == "has":
-            return True
-        if atom.op == "is":
-            return bool(self.value)
-        if self.kind in ("text", "other"):
-            return self.kind == "text" and bool(self.value == atom.value)
-        return self.compares(atom)
-
-    def compares(self, atom: Atom) -> bool:
-        constant = atom.value
-        if self.kind == "point":
-            return bool(COMPARISONS[atom.op](self.value, constant))
-        below = self.high is not None and self.high <= constant
-        return (below and atom.op in ("<", "<=")) or (
-            not below and self.low is not None and self.low >= constant and atom.op in (">", ">=")
-        )
-
     def example(self) -> Any:
         """A value in the cell."""
         if self.kind != "between":
@@ -62,22 +42,53 @@ class Cell:
         return (self.low + self.high) // 2
 
 
-COMPARISONS: dict[str, Any] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "==": lambda a, b: a == b,
-}
-
-
 @dataclass(frozen=True)
 class Axis:
+    """An attribute and its cells, in order; the cell of its absence is the last."""
+
     path: str
     cells: tuple[Cell, ...]
 
+    @cached_property
+    def place(self) -> dict[Any, int]:
+        """Where each constant has its own cell."""
+        return {
+            cell.value: index
+            for index, cell in enumerate(self.cells)
+            if cell.kind in ("point", "text", "flag")
+        }
+
+    @cached_property
+    def present(self) -> int:
+        """How many cells there are but the absence."""
+        return len(self.cells) - (self.cells[-1].kind == "absent")
+
     def answers(self, atom: Atom) -> Booleans:
-        return np.array([cell.answers(atom) for cell in self.cells], dtype=bool)
+        """In which cells the atom holds: everywhere in a cell or nowhere, since every constant
+        that an atom names has a cell of its own."""
+        found = np.zeros(len(self.cells), dtype=bool)
+        found[self.span(atom)] = True
+        return found
+
+    def span(self, atom: Atom) -> slice:
+        if atom.op == "has":
+            return slice(0, self.present)
+        at = self.place.get(True if atom.op == "is" else atom.value)
+        if at is None:
+            return slice(0, 0)
+        first, last = SPANS.get(atom.op, (0, 1))
+        return slice(
+            0 if first is None else at + first, self.present if last is None else at + last
+        )
+
+
+# From where to where a comparison holds, seen from the constant's own cell.
+SPANS: dict[str, tuple[int | None, int | None]] = {
+    "<": (None, 0),
+    "<=": (None, 1),
+    ">": (1, None),
+    ">=": (0, None),
+}
 
 
 def axes_of(atoms: Iterable[Atom], optional: Iterable[str] = ()) -> dict[str, Axis]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 NUMBERS = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
@@ -16,8 +16,7 @@ DURATION = re.compile(r"(-)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-@dataclass(frozen=True)
-class Atom:
+class Atom(NamedTuple):
     """One question about one attribute: `path` is `facts.amount`, `args.note`, `agent`, `now.time`;
     `op` is <, <=, >, >=, ==, in, is (a truth value), has, or opaque."""
 
@@ -26,9 +25,8 @@ class Atom:
     value: Any = None
 
 
-@dataclass(frozen=True)
-class Tree:
-    """and, or, not, const (value in `atom`), atom."""
+class Tree(NamedTuple):
+    """and, or, not, const (value in `truth`), atom. Tuples, because a rule set has thousands."""
 
     op: str
     parts: tuple[Tree, ...] = ()

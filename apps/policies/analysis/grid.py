@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cache, reduce
 from itertools import islice
 from typing import Any
 
@@ -12,15 +12,14 @@ import numpy as np
 
 from apps.policies.analysis.axes import Axis, Booleans, Cell, axes_of
 from apps.policies.analysis.expressions import Tree, condition_of
-from apps.policies.rules import Rule
+from apps.policies.rules import Judgement, Outline, Rule, asks_of, outline
 from apps.policies.text import Compiled, concerns
 from apps.registry.rules import ToolSpec
 
 BUDGET = 5_000_000
 MOST_BOXES = 12
 MOST_OTHERS = 5
-ALLOW, DENY, REVIEW = 0, 1, 2
-Codes = np.ndarray[Any, np.dtype[np.int64]]
+Codes = np.ndarray[Any, np.dtype[Any]]
 
 
 class TooLarge(Exception):
@@ -29,7 +28,7 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True)
 class Guard:
-    """One forbid of one tool, with the tree of its condition."""
+    """One forbid of one tool, or a permit that obliges, with the tree of its condition."""
 
     rule: Rule
     line: int
@@ -52,21 +51,21 @@ class Difference:
     out of the list, never of the count."""
 
     tool: str
-    before: str
-    after: str
+    before: Outline
+    after: Outline
     boxes: tuple[Box, ...]
     cells: int
     more: bool
 
 
 def guards_of(compiled: Sequence[Compiled], spec: ToolSpec) -> list[Guard]:
-    """The forbids that can match the tool. Permits do not enter: the analysis takes the
-    permission for granted and asks what the guardrails then do."""
+    """The forbids that can match the tool, and the permits that oblige. Other permits do not enter:
+    the analysis takes the permission for granted and asks what the guardrails then do."""
     resource = {"effect": spec.effect, "data_class": spec.data_class}
     return [
         Guard(each.rule, each.line, condition_of(each.source, resource))
         for each in compiled
-        if each.rule.effect == "forbid"
+        if (each.rule.effect == "forbid" or each.rule.obligation)
         and concerns(each.source, tool=spec.name, groups={spec.effect})
     ]
 
@@ -113,9 +112,6 @@ class Grid:
         join = np.logical_and if tree.op == "and" else np.logical_or
         return reduce(join, parts)
 
-    def whole(self, found: Booleans) -> Booleans:
-        return np.broadcast_to(found, self.shape)
-
 
 def grid_for(spec: ToolSpec, *sets: Sequence[Guard]) -> Grid:
     atoms = [atom for guards in sets for guard in guards for atom in guard.condition.atoms()]
@@ -125,63 +121,136 @@ def grid_for(spec: ToolSpec, *sets: Sequence[Guard]) -> Grid:
     return grid
 
 
-class Codebook:
-    """Effects as numbers: allow, deny, and one number per way of asking people."""
+class Ways:
+    """Every way in which rules decide (deny, ask at a checkpoint so many people so soon, oblige)
+    has a bit: a cell's number says which of them hit it, and so what is decided there."""
 
-    def __init__(self, checkpoints: Sequence[str]) -> None:
-        self.checkpoints = sorted(set(checkpoints))
+    def __init__(self, guards: Iterable[Guard]) -> None:
+        self.bits: dict[Rule, int] = {}
+        self.ways: list[Rule] = []
+        for guard in guards:
+            way = way_of(guard.rule)
+            if way not in self.bits:
+                self.bits[way] = 1 << len(self.ways)
+                self.ways.append(way)
+        if len(self.ways) > MOST_WAYS:
+            raise TooLarge(f"{len(self.ways)} ways of asking people.")
+        self.kind = next(kind for kind in (np.uint8, np.uint16, np.int64)
+                         if len(self.ways) <= np.iinfo(kind).bits - 1)  # fmt: skip
 
     def codes(self, grid: Grid, guards: Sequence[Guard]) -> Codes:
-        denied = np.zeros(grid.shape, dtype=bool)
-        people = {name: np.zeros(grid.shape, dtype=np.int8) for name in self.checkpoints}
+        """Rules about the same attributes are put together in those attributes' own corner of the
+        grid first: only the corners are spread over all of it."""
+        corners: dict[tuple[int, ...], Codes] = {}
         for guard in guards:
             hit = grid.holds(guard.condition)
-            if not guard.rule.checkpoint:
-                np.logical_or(denied, hit, out=denied)
-                continue
-            needed = people[guard.rule.checkpoint]
-            np.maximum(needed, hit * np.int8(guard.rule.approvers), out=needed)
-        codes = np.zeros(grid.shape, dtype=np.int64)
-        for index, name in enumerate(self.checkpoints):
-            codes += people[name].astype(np.int64) * 10**index
-        codes[codes > 0] += REVIEW
-        codes[denied] = DENY
-        return codes
+            corner = corners.get(hit.shape)
+            if corner is None:
+                corner = corners[hit.shape] = np.zeros(hit.shape, dtype=self.kind)
+            bit = self.kind(self.bits[way_of(guard.rule)])
+            np.bitwise_or(corner, bit, out=corner, where=hit)
+        whole: Codes = np.zeros(grid.shape, dtype=self.kind)
+        for corner in corners.values():
+            np.bitwise_or(whole, corner, out=whole)
+        return whole
 
-    def words(self, code: int) -> str:
-        if code in (ALLOW, DENY):
-            return "deny" if code == DENY else "allow"
-        asked = code - REVIEW
-        parts = []
-        for index, name in enumerate(self.checkpoints):
-            if people := asked // 10**index % 10:
-                parts.append(f"{people} at {name}")
-        return "review by " + " and ".join(parts)
+    def outline(self, code: int) -> Outline:
+        hit = [way for index, way in enumerate(self.ways) if code >> index & 1]
+        forbids = [way for way in hit if way.effect == "forbid"]
+        if any(not way.checkpoint for way in forbids):
+            return Outline("deny")
+        if forbids:
+            asked = asks_of(forbids)
+            return outline(Judgement("review", checkpoints=asked))
+        return Outline("allow", (), tuple(sorted({way.obligation for way in hit})))
+
+
+MOST_WAYS = 62
+
+
+@cache
+def way_of(rule: Rule) -> Rule:
+    """The rule without what makes it this one: what is left is how it decides."""
+    return Rule(
+        key=f"{rule.checkpoint} {rule.obligation}",
+        rule_id="",
+        policy="",
+        version=0,
+        effect=rule.effect,
+        sentence="",
+        checkpoint=rule.checkpoint,
+        approvers=rule.approvers if rule.checkpoint else 0,
+        within_seconds=rule.within_seconds if rule.checkpoint else 0,
+        sampled=rule.sampled and bool(rule.checkpoint),
+        obligation=rule.obligation,
+    )
 
 
 def differences(
     spec: ToolSpec, before: Sequence[Compiled], after: Sequence[Compiled]
 ) -> list[Difference]:
     """Where two sets of rules decide the tool's actions differently. Raises TooLarge."""
-    old, new = guards_of(before, spec), guards_of(after, spec)
-    if not old and not new:
+    gone, kept, come = (guards_of(rules, spec) for rules in told_apart(before, after))
+    if not (gone or come):
         return []
-    grid = grid_for(spec, old, new)
-    book = Codebook([g.rule.checkpoint for g in (*old, *new) if g.rule.checkpoint])
-    was, becomes = book.codes(grid, old), book.codes(grid, new)
-    changed = was != becomes
-    pairs = sorted({(int(a), int(b)) for a, b in zip(was[changed], becomes[changed], strict=True)})
+    grid = grid_for(spec, gone, kept, come)
+    ways = Ways((*gone, *kept, *come))
+    same = ways.codes(grid, kept)
+    was, becomes = same | ways.codes(grid, gone), same | ways.codes(grid, come)
     found = []
-    for a, b in pairs:
-        mask = (was == a) & (becomes == b)
-        boxes = list(boxes_of(grid, mask))
+    for (a, b), codes in pairs_of(ways, was, becomes).items():
+        mask = np.zeros(grid.shape, dtype=bool)
+        for one, other in codes:
+            mask |= (was == one) & (becomes == other)
+        boxes = tuple(boxes_of(grid, mask))
+        total = int(np.count_nonzero(mask))
         covered = sum(box.cells for box in boxes)
-        total = int(mask.sum())
-        found.append(
-            Difference(
-                spec.name, book.words(a), book.words(b), tuple(boxes), total, covered < total
-            )
-        )
+        found.append(Difference(spec.name, a, b, boxes, total, covered < total))
+    return found
+
+
+def told_apart(
+    before: Sequence[Compiled], after: Sequence[Compiled]
+) -> tuple[list[Compiled], list[Compiled], list[Compiled]]:
+    """Rules that only the old set has, that both have to the letter, and that only the new one
+    has: what both have is read and evaluated once."""
+    olds, news = (
+        {(each.rule.policy, each.rule.rule_id): each.source for each in rules}
+        for rules in (before, after)
+    )
+    same = {name for name, source in olds.items() if news.get(name) == source}
+
+    def shared(each: Compiled) -> bool:
+        return (each.rule.policy, each.rule.rule_id) in same
+
+    return (
+        [each for each in before if not shared(each)],
+        [each for each in before if shared(each)],
+        [each for each in after if not shared(each)],
+    )
+
+
+def pairs_of(
+    ways: Ways, was: Codes, becomes: Codes
+) -> dict[tuple[Outline, Outline], list[tuple[int, int]]]:
+    """The pairs of decisions that differ, each with the codes that come to it."""
+    changed = was != becomes
+    both = was[changed].astype(np.int64), becomes[changed].astype(np.int64)
+    found: dict[tuple[Outline, Outline], list[tuple[int, int]]] = {}
+    for one, other in sorted(distinct(*both)):
+        pair = ways.outline(one), ways.outline(other)
+        if pair[0] != pair[1]:
+            found.setdefault(pair, []).append((one, other))
+    return found
+
+
+def distinct(left: Codes, right: Codes) -> set[tuple[int, int]]:
+    found: set[tuple[int, int]] = set()
+    while len(left):
+        one, other = int(left[0]), int(right[0])
+        found.add((one, other))
+        rest = (left != one) | (right != other)
+        left, right = left[rest], right[rest]
     return found
 
 
@@ -191,27 +260,26 @@ def boxes_of(grid: Grid, mask: Booleans) -> Iterator[Box]:
         yield Box({}, {}, int(mask.sum()))
         return
     left = mask.copy()
+    flat = left.reshape(-1)
     for _ in range(MOST_BOXES):
-        first = np.argwhere(left)
-        if not len(first):
+        first = int(flat.argmax())
+        if not flat[first]:
             return
-        start = tuple(int(index) for index in first[0])
+        start = tuple(int(index) for index in np.unravel_index(first, mask.shape))
         spans = [[index] for index in start]
         for axis in range(len(spans)):
-            widen(mask, spans, axis)
+            spans[axis] = widened(mask, spans, axis)
         part = np.ix_(*spans)
-        fresh = int(left[part].sum())
+        fresh = int(np.count_nonzero(left[part]))
         left[part] = False
         yield box_of(grid, spans, start, fresh)
 
 
-def widen(mask: Booleans, spans: list[list[int]], axis: int) -> None:
-    for index in range(mask.shape[axis]):
-        if index not in spans[axis]:
-            trial = [*spans[:axis], [index], *spans[axis + 1 :]]
-            if mask[np.ix_(*trial)].all():
-                spans[axis].append(index)
-    spans[axis].sort()
+def widened(mask: Booleans, spans: list[list[int]], axis: int) -> list[int]:
+    """Every index along the axis at which the whole of the other spans is in the mask."""
+    along = [*spans[:axis], range(mask.shape[axis]), *spans[axis + 1 :]]
+    others = tuple(index for index in range(mask.ndim) if index != axis)
+    return [int(index) for index in np.flatnonzero(mask[np.ix_(*along)].all(axis=others))]
 
 
 def box_of(grid: Grid, spans: list[list[int]], start: tuple[int, ...], cells: int) -> Box:
@@ -243,12 +311,12 @@ def weaknesses(specs: Sequence[ToolSpec], compiled: Sequence[Compiled]) -> list[
     would change nothing. A rule is weak only if it is so for every tool it concerns."""
     seen: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
     lines: dict[str, int] = {}
-    for each in compiled:
-        if each.rule.effect == "forbid":
-            seen[each.rule.key], lines[each.rule.key] = [], each.line
-    names = {each.rule.key: each.rule.rule_id for each in compiled}
+    forbids = [each for each in compiled if each.rule.effect == "forbid"]
+    for each in forbids:
+        seen[each.rule.key], lines[each.rule.key] = [], each.line
+    names = {each.rule.key: each.rule.rule_id for each in forbids}
     for spec in specs:
-        for key, verdict, by in weak_for(spec, guards_of(compiled, spec)):
+        for key, verdict, by in weak_for(spec, guards_of(forbids, spec)):
             seen[key].append((verdict, by))
     found = []
     for key, verdicts in seen.items():
@@ -286,7 +354,7 @@ class Weighing:
 
     def __init__(self, grid: Grid, guards: Sequence[Guard]) -> None:
         self.guards = guards
-        self.hits = [grid.whole(grid.holds(guard.condition)) for guard in guards]
+        self.hits = [grid.holds(guard.condition) for guard in guards]
         self.counts: dict[Signature, np.ndarray[Any, np.dtype[np.int32]]] = {}
         for guard, hit in zip(guards, self.hits, strict=True):
             key = signature(guard.rule)

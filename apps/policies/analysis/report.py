@@ -8,10 +8,10 @@ from typing import Any
 
 from apps.policies.analysis.grid import Difference, TooLarge, differences, weaknesses
 from apps.policies.analysis.words import box_words, example_words
+from apps.policies.rules import flip_of, step_of
 from apps.policies.text import Compiled, concerns
 from apps.registry.rules import ToolSpec
 
-STRICTNESS = {"allow": 0, "review": 1, "deny": 2}
 SENTENCES = {
     "unreachable": "No action of any registered tool can meet this rule.",
     "overridden": "Wherever this rule would ask people, {by} denies.",
@@ -29,21 +29,12 @@ class Claim:
     tools: tuple[str, ...] = ()
 
 
-def step_of(before: str, after: str) -> int:
-    """-1 looser, 0 the same kind, 1 stricter. More people at a checkpoint is stricter."""
-    kinds = [STRICTNESS[word.split()[0]] for word in (before, after)]
-    if kinds[0] != kinds[1]:
-        return 1 if kinds[1] > kinds[0] else -1
-    people = [sum(int(word) for word in text.split() if word.isdigit()) for text in (before, after)]
-    return (people[1] > people[0]) - (people[1] < people[0])
-
-
 def analyse(
     specs: Sequence[ToolSpec], before: Sequence[Compiled], after: Sequence[Compiled]
 ) -> dict[str, Any]:
     """Plain data for the page and for the packet:
-    {changes: [{tool, before, after, step, where: [{when, example}], more}], skipped: [{tool, why}],
-    weak: [{rule, line, kind, sentence}], gaps: [{tool, sentence}]}"""
+    {changes: [{tool, before, after, kind, step, where: [{when, example}], more}],
+    skipped: [{tool, why}], weak: [{rule, line, kind, sentence}], gaps: [{tool, sentence}]}"""
     changes: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
     for spec in specs:
@@ -72,8 +63,9 @@ def analyse(
 def told(difference: Difference, spec: ToolSpec) -> dict[str, Any]:
     return {
         "tool": difference.tool,
-        "before": difference.before,
-        "after": difference.after,
+        "before": difference.before.words,
+        "after": difference.after.words,
+        "kind": flip_of(difference.before, difference.after),
         "step": step_of(difference.before, difference.after),
         "where": [
             {"when": box_words(box, spec), "example": example_words(box, spec)}
