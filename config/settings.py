@@ -307,6 +307,8 @@ COUNCIL: dict[str, Any] = {
     "DAY_SECONDS": int(os.environ.get("COUNCIL_DAY_SECONDS", "60" if DEMO else "86400")),
     # What one decision is taken to cost a person, where a backtest tells hours of review.
     "REVIEW_MINUTES": int(os.environ.get("COUNCIL_REVIEW_MINUTES", "5")),
+    # How many of the workers' processes may share one backtest.
+    "BACKTEST_HANDS": int(os.environ.get("COUNCIL_BACKTEST_HANDS", "2")),
 }
 
 # smtp://user:password@host:587?tls=1, console://, or nothing: then nobody is mailed.

@@ -16,7 +16,7 @@ import cedarpy
 
 from apps.policies.models import PolicyVersion
 from apps.policies.rules import Answer, Judgement, Rule, decide, refused
-from apps.policies.schema import Unrepresentable, value_of
+from apps.policies.schema import Unrepresentable
 from apps.policies.snapshot import Slice, keeper, slice_of
 from apps.policies.states import EVALUATED
 from apps.policies.text import Compiled, binds, compile_text, concerns, parsed
@@ -28,8 +28,6 @@ ASSUMED = Compiled(
     parsed("permit (principal, action, resource);"),
 )
 Key = tuple[str, str, tuple[str, ...]]
-Ready = tuple[dict[str, Any], str]
-Contexts = dict[Key, list[Ready]]
 
 
 def specs() -> dict[str, ToolSpec]:
@@ -87,39 +85,31 @@ class Bench:
         """One request in its recorded form: {agent, roles, tool, context}. Never raises."""
         return next(iter(self.judge_all([request])))
 
-    def judge_all(
-        self, requests: Sequence[Mapping[str, Any]], contexts: Contexts | None = None
-    ) -> list[Judgement]:
-        """Many at once: one call of Cedar per slice, a second one for those that would wait.
-        `contexts` shares what was made ready for another set of rules about the same requests."""
-        ready: Contexts = {} if contexts is None else contexts
+    def judge_all(self, requests: Sequence[Mapping[str, Any]]) -> list[Judgement]:
+        """Many at once: one call of Cedar per slice, a further one for each that would wait."""
         groups: dict[Key, list[int]] = defaultdict(list)
         found: list[Judgement] = [UNKNOWN] * len(requests)
         for index, request in enumerate(requests):
             if request.get("tool") in self.specs:
                 groups[key_of(request)].append(index)
         for key, indexes in groups.items():
-            verdicts = self.judge_slice(key, [requests[i] for i in indexes], ready)
+            verdicts = self.judge_slice(key, [requests[i] for i in indexes])
             for index, verdict in zip(indexes, verdicts, strict=True):
                 found[index] = verdict
         return found
 
-    def judge_slice(
-        self, key: Key, requests: Sequence[Mapping[str, Any]], ready: Contexts
-    ) -> list[Judgement]:
+    def judge_slice(self, key: Key, requests: Sequence[Mapping[str, Any]]) -> list[Judgement]:
         try:
             cut = self.slice(key)
-            if key not in ready:
-                ready[key] = [made_ready(cut, request) for request in requests]
-            contexts = ready[key]
-            answers = ask(cut, key, [text for _context, text in contexts])
+            contexts = [context_of(cut, request) for request in requests]
+            answers = ask(cut, key, map(json.dumps, contexts))
         except (Unrepresentable, ValueError) as error:
             if len(requests) == 1:
                 return [refused(str(error), (str(error),))]
-            return [self.judge_slice(key, [request], {})[0] for request in requests]
+            return [self.judge_slice(key, [request])[0] for request in requests]
         return [
             decide(Replay(cut, key, context, answer), cut.rules, context.get("approvals", ()))
-            for (context, _text), answer in zip(contexts, answers, strict=True)
+            for context, answer in zip(contexts, answers, strict=True)
         ]
 
 
@@ -131,14 +121,8 @@ def key_of(request: Mapping[str, Any]) -> Key:
 
 
 def context_of(cut: Slice, request: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = value_of(cut.context, request.get("context", {}))
+    found: dict[str, Any] = cut.ready(request.get("context", {}))
     return found
-
-
-def made_ready(cut: Slice, request: Mapping[str, Any]) -> Ready:
-    """The context in Cedar's form, and as the text that Cedar reads."""
-    context = context_of(cut, request)
-    return context, json.dumps(context)
 
 
 def ask(cut: Slice, key: Key, contexts: Iterable[str]) -> list[Answer]:

@@ -146,6 +146,9 @@ class ShadowFlip(models.Model):
     tool = models.CharField(max_length=120)
     before = models.CharField(max_length=10)
     after = models.CharField(max_length=10)
+    kind = models.CharField(max_length=120, blank=True)
+    terms_before = models.CharField(max_length=200, blank=True)
+    terms_after = models.CharField(max_length=200, blank=True)
 
     objects: ClassVar[models.Manager[ShadowFlip]] = models.Manager()
 
@@ -157,8 +160,8 @@ class ShadowFlip(models.Model):
 
 
 class Backtest(models.Model):
-    """A draft replayed over recorded requests. `last_at` and `last_id` are how far it came, so
-    that it goes on after its worker died."""
+    """A draft replayed over recorded requests. `last_at` and `last_id` are up to where the window
+    is given out in stretches, `planned` how many requests that is; `done` is what is reported."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="backtests")
@@ -174,8 +177,8 @@ class Backtest(models.Model):
     done = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField(null=True)
     last_id = models.UUIDField(null=True)
+    planned = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
-    fence = models.PositiveIntegerField(default=0)
     summary = models.JSONField(default=dict)
     blocking = models.PositiveIntegerField(default=0)
     cancel_asked = models.BooleanField(default=False)
@@ -203,6 +206,35 @@ class Backtest(models.Model):
         return 100 * self.done // self.total if self.total else 0
 
 
+class BacktestStretch(models.Model):
+    """A part of a backtest's window that one process works on: the `size` requests that come next,
+    newest first, after `first_at` and `first_id` (null: from the window's newest on)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    backtest = models.ForeignKey(Backtest, on_delete=models.CASCADE, related_name="stretches")
+    number = models.PositiveIntegerField()
+    first_at = models.DateTimeField(null=True)
+    first_id = models.UUIDField(null=True)
+    size = models.PositiveIntegerField()
+    lease_until = models.DateTimeField()
+    fence = models.PositiveIntegerField(default=0)
+    done = models.BooleanField(default=False)
+    flips = models.PositiveIntegerField(default=0)
+
+    objects: ClassVar[models.Manager[BacktestStretch]] = models.Manager()
+
+    class Meta:
+        verbose_name_plural = "backtest stretches"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["backtest", "number"], name="a_stretch_is_given_out_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Part {self.number} of {self.backtest}"
+
+
 class BacktestFlip(models.Model):
     """One recorded action that would have been decided otherwise."""
 
@@ -214,6 +246,9 @@ class BacktestFlip(models.Model):
     tool = models.CharField(max_length=120)
     before = models.CharField(max_length=10)
     after = models.CharField(max_length=10)
+    kind = models.CharField(max_length=120, blank=True)
+    terms_before = models.CharField(max_length=200, blank=True)
+    terms_after = models.CharField(max_length=200, blank=True)
     answer = models.CharField(max_length=12, blank=True)
     blocking = models.BooleanField(default=False)
     amount = models.BigIntegerField(null=True)

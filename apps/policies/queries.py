@@ -119,9 +119,8 @@ def backtests(version: PolicyVersion) -> list[Backtest]:
 def flips(backtest: Backtest, pair: str = "", after: str = "") -> list[BacktestFlip]:
     """Flips, those that block first, a page at a time by key."""
     rows = BacktestFlip.objects.filter(backtest=backtest)
-    if "→" in pair:
-        before, now_ = pair.split("→", 1)
-        rows = rows.filter(before=before, after=now_)
+    if pair:
+        rows = rows.filter(kind=pair)
     last = BacktestFlip.objects.filter(
         backtest=backtest, pk=key_of(after) or uuid.UUID(int=0)
     ).first()

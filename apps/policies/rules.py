@@ -257,7 +257,9 @@ def within(before: Outline, after: Outline) -> list[str]:
     }
     found += sorted(times)
     if any(old.sampled != new.sampled for old, new in pairs):
-        found.append("sampled" if any(new.sampled > old.sampled for old, new in pairs) else "always")
+        found.append(
+            "sampled" if any(new.sampled > old.sampled for old, new in pairs) else "always"
+        )
     return found
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import cedarpy
@@ -28,6 +30,8 @@ SIMPLE: dict[str, CedarType] = {
 }
 MOMENT: CedarType = {"type": "Extension", "name": "datetime"}
 STRING: CedarType = {"type": "String"}
+# A moment as canonical JSON has it; Cedar takes the milliseconds of it.
+RECORDED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 class Unrepresentable(ValueError):
@@ -153,28 +157,49 @@ def entity(
     return {"uid": {"type": kind, "id": name}, "attrs": dict(attributes or {}), "parents": above}
 
 
-def value_of(kind: CedarType, value: Any) -> Any:
-    """A value in Cedar's JSON form. A value of the wrong kind is passed on as it is, for Cedar to
-    refuse; one that Cedar cannot hold raises Unrepresentable."""
+Convert = Callable[[Any], Any]
+
+
+def converter(kind: CedarType) -> Convert:
+    """Turns values into Cedar's JSON form. A value of the wrong kind is passed on as it is, for
+    Cedar to refuse; one that Cedar cannot hold raises Unrepresentable. Made once per slice, because
+    every action and every replayed request passes it."""
     name = kind["type"]
-    if name == "Record" and isinstance(value, Mapping):
-        return record_value(kind, value)
-    if name == "Set" and isinstance(value, (list, tuple)):
-        return [value_of(kind["element"], item) for item in value]
+    if name == "Record":
+        return record_converter(kind)
+    if name == "Set":
+        element = converter(kind["element"])
+        return lambda value: (
+            [element(item) for item in value] if isinstance(value, (list, tuple)) else held(value)
+        )
     if name == "Extension":
-        return extension_value(kind["name"], value)
+        return partial(extension_value, kind["name"])
+    return held
+
+
+def record_converter(kind: CedarType) -> Convert:
+    parts = {name: converter(child) for name, child in kind["attributes"].items()}
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return held(value)
+        return {
+            name: parts[name](item)
+            for name, item in value.items()
+            if item is not None and name in parts
+        }
+
+    return convert
+
+
+def held(value: Any) -> Any:
     if isinstance(value, int) and not LONG_MIN <= value <= LONG_MAX:
         raise Unrepresentable("A number is too large to be judged.")
     return value
 
 
-def record_value(kind: CedarType, value: Mapping[str, Any]) -> dict[str, Any]:
-    attributes = kind["attributes"]
-    return {
-        name: value_of(attributes[name], item)
-        for name, item in value.items()
-        if name in attributes and item is not None
-    }
+def value_of(kind: CedarType, value: Any) -> Any:
+    return converter(kind)(value)
 
 
 def extension_value(name: str, value: Any) -> dict[str, Any]:
@@ -196,6 +221,8 @@ def decimal_text(value: Any) -> str:
 
 
 def moment_text(value: Any) -> str:
+    if isinstance(value, str) and RECORDED.fullmatch(value):
+        return f"{value[:23]}Z"
     moment = value if isinstance(value, dt.datetime) else moment_from(value)
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
         f"{moment.microsecond // 1000:03d}Z"

@@ -112,7 +112,7 @@ def keep(
         policy_digest=judgement.policy_digest,
     )
     insert(kept)
-    for flip in shadow.flips(kept, stamp):
+    for flip in shadow.flips(kept, judgement, stamp):
         insert(flip)
     return kept
 

@@ -8,6 +8,7 @@ from django.db import connection
 
 from apps.policies.bench import Bench, rules_with, specs
 from apps.policies.models import JudgedRequest, PolicyVersion, ShadowFlip
+from apps.policies.rules import Judgement, flip_of, outline
 from apps.policies.snapshot import Stamp, read_stamp
 
 log = logging.getLogger(__name__)
@@ -26,14 +27,16 @@ def running(stamp: Stamp | None = None) -> list[tuple[int, Bench]]:
     return held[1]
 
 
-def flips(judged: JudgedRequest, stamp: Stamp | None = None) -> list[ShadowFlip]:
+def flips(
+    judged: JudgedRequest, judgement: Judgement, stamp: Stamp | None = None
+) -> list[ShadowFlip]:
     """What the versions in shadow would have decided otherwise. Whatever breaks in a shadow is
     logged and stays there."""
     found = []
     try:
         for version_id, bench in running(stamp):
-            verdict = bench.judge(judged.request)
-            if verdict.effect != judged.effect:
+            before, after = outline(judgement), outline(bench.judge(judged.request))
+            if kind := flip_of(before, after):
                 found.append(
                     ShadowFlip(
                         at=judged.at,
@@ -41,8 +44,11 @@ def flips(judged: JudgedRequest, stamp: Stamp | None = None) -> list[ShadowFlip]
                         judged_id=judged.pk,
                         agent_slug=judged.agent_slug,
                         tool=judged.tool,
-                        before=judged.effect,
-                        after=verdict.effect,
+                        before=before.effect,
+                        after=after.effect,
+                        kind=kind[:120],
+                        terms_before=before.terms[:200],
+                        terms_after=after.terms[:200],
                     )
                 )
     except Exception:

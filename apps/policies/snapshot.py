@@ -15,7 +15,7 @@ from apps.common.canonical import digest
 from apps.policies.grants import permit_for
 from apps.policies.models import PolicyVersion
 from apps.policies.rules import Answer, JudgementRequest, Rule
-from apps.policies.schema import context_type, entities_of, schema_of, value_of
+from apps.policies.schema import Convert, context_type, converter, entities_of, schema_of
 from apps.policies.states import EVALUATED, VersionStatus
 from apps.policies.text import Compiled, binds, compile_text, concerns
 from apps.registry.models import Grant, Tool
@@ -36,12 +36,12 @@ class Slice:
     policies: cedarpy.PolicySet
     entities: cedarpy.Entities
     schema: cedarpy.Schema
-    context: dict[str, Any]
+    ready: Convert
     rules: dict[str, Rule]
     required_facts: frozenset[str]
 
     def ask(self, request: JudgementRequest, approvals: Sequence[str]) -> Answer:
-        context = value_of(self.context, {**request.context, "approvals": list(approvals)})
+        context = self.ready({**request.context, "approvals": list(approvals)})
         result = cedarpy.is_authorized(
             {
                 "principal": {"type": "Agent", "id": request.agent},
@@ -102,7 +102,7 @@ def slice_of(
         policies=cedarpy.PolicySet.from_json_str(text),
         entities=entities_of(spec, agent, roles),
         schema=schema_of([spec]),
-        context=context_type(spec),
+        ready=converter(context_type(spec)),
         rules={compiled.rule.key: compiled.rule for compiled in chosen},
         required_facts=frozenset(spec.facts_schema.get("required", ())),
     )

@@ -6,16 +6,16 @@ import uuid
 
 from celery import shared_task
 
-from apps.policies import backtests
+from apps.policies import backtests, replay
 
 
 @shared_task(name="apps.policies.tasks.backtest")
 def backtest(pk: str) -> None:
-    if backtests.work_on(uuid.UUID(pk)):
+    if replay.work_on(uuid.UUID(pk)):
         backtest.delay(pk)
 
 
 @shared_task(name="apps.policies.tasks.sweep")
 def sweep() -> None:
     for pk in backtests.due():
-        backtest.delay(str(pk))
+        backtests.ring(pk)

@@ -22,8 +22,9 @@ from apps.council.services import (
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run
 from apps.pilots.invoices.models import InvoiceDocument
-from apps.policies.backtests import start_backtest, work_on
+from apps.policies.backtests import start_backtest
 from apps.policies.models import Backtest, JudgedRequest, PolicyVersion
+from apps.policies.replay import work_on
 from apps.policies.services import save_draft
 from tests.browser.test_the_loop import drop
 

@@ -17,7 +17,7 @@ from apps.council.services import (
 )
 from apps.orchestration.services import drain
 from apps.pilots.invoices.models import PurchaseOrder
-from apps.policies import backtests
+from apps.policies import backtests, replay
 from apps.registry.models import Agent
 from tests.browser.test_the_loop import drop
 
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def run_backtests() -> None:
     """What the worker does."""
     for pk in backtests.due():
-        while backtests.work_on(pk):
+        while replay.work_on(pk):
             pass
 
 

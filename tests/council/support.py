@@ -10,7 +10,7 @@ from apps.access.models import User
 from apps.council.models import Ballot, Motion
 from apps.council.services import ballots, motions, proposals, sweeps
 from apps.ledger.models import LedgerEvent
-from apps.policies import backtests
+from apps.policies import backtests, replay
 from apps.policies.models import Backtest, PolicyVersion
 from apps.policies.services import save_draft
 from apps.registry.models import Agent
@@ -36,7 +36,7 @@ def draft_of(base: PolicyVersion, author: User, text: str = FORBID_MORE) -> Poli
 
 def with_backtest(version: PolicyVersion) -> Backtest:
     row = backtests.start_backtest(actor=None, version=version)
-    while backtests.work_on(row.pk):
+    while replay.work_on(row.pk):
         pass
     row.refresh_from_db()
     assert row.status == "done"
@@ -80,7 +80,7 @@ def settle() -> None:
     for _ in range(2):
         sweeps.sweep()
         for pk in backtests.due():
-            while backtests.work_on(pk):
+            while replay.work_on(pk):
                 pass
     sweeps.sweep()
 

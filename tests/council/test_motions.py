@@ -12,7 +12,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.council.models import Ballot, Comment
 from apps.council.services import motions, proposals, sweeps
-from apps.policies import backtests
+from apps.policies import backtests, replay
 from apps.policies.models import Policy, PolicyVersion
 from apps.policies.services import create_policy, save_draft, state_claim
 from apps.registry.models import Agent
@@ -150,7 +150,7 @@ def test_of_two_motions_on_one_policy_the_second_is_rebased(
     second.refresh_from_db()
     assert second.status == "comment"
     for pk in backtests.due():
-        while backtests.work_on(pk):
+        while replay.work_on(pk):
             pass
     sweeps.sweep()
     second.refresh_from_db()
