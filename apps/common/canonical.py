@@ -22,9 +22,29 @@ LARGEST_EXACT = 2**53 - 1
 BEYOND = re.compile("[\U00010000-\U0010ffff]")
 
 
+LEAVES = frozenset({str, bool, type(None)})
+
+
 def plain(value: Any) -> Any:
     """The value in the narrow set: str, int, bool, None, list, dict with string keys."""
-    if value is None or isinstance(value, (str, bool)):
+    kind = type(value)
+    if kind in LEAVES:
+        return value
+    if kind is dict:
+        return {
+            name if type(name) is str else str(name): item if type(item) in LEAVES else plain(item)
+            for name, item in value.items()
+        }
+    if kind is list:
+        return [item if type(item) in LEAVES else plain(item) for item in value]
+    if kind is int:
+        return value if -LARGEST_EXACT <= value <= LARGEST_EXACT else str(value)
+    return rarer(value)
+
+
+def rarer(value: Any) -> Any:
+    """What is in the narrow set by a subclass, or has a form of its own there."""
+    if isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
         return value if abs(value) <= LARGEST_EXACT else str(value)
@@ -43,13 +63,18 @@ def plain(value: Any) -> Any:
 
 
 def moment(value: dt.datetime) -> str:
-    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(dt.UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def canonical(value: Any) -> bytes:
     narrow = plain(value)
-    text = json.dumps(narrow, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return rfc8785.dumps(narrow) if BEYOND.search(text) else text.encode()
+    text = ENCODER.encode(narrow)
+    if not text.isascii() and BEYOND.search(text):
+        return rfc8785.dumps(narrow)
+    return text.encode()
 
 
 def digest(value: Any) -> str:

@@ -11,7 +11,7 @@ from django.db import models
 from apps.common.acting import current
 from apps.common.canonical import digest, plain
 from apps.common.clock import now
-from apps.common.rows import insert
+from apps.common.rows import insert, made
 from apps.common.tracked import Tracked
 from apps.ledger.catalogue import ACTS
 from apps.ledger.models import LedgerEvent
@@ -42,7 +42,8 @@ def record(
         raise KeyError(f"The ledger's catalogue does not know the act {type!r}.")
     context = current()
     reference, version_digest = history_reference(object)
-    event = LedgerEvent(
+    event = made(
+        LedgerEvent,
         at=at or now(),
         stream=stream,
         type=type,

@@ -123,9 +123,9 @@ class JudgedRequest(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["-at", "-id"], name="judged_newest"),
+            models.Index(fields=["at", "id"], name="judged_newest"),
             models.Index(
-                fields=["effect", "-at", "-id"],
+                fields=["effect", "at", "id"],
                 condition=Q(effect__in=["deny", "review"]),
                 name="judged_by_effect",
             ),

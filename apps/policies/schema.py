@@ -224,9 +224,7 @@ def moment_text(value: Any) -> str:
     if isinstance(value, str) and RECORDED.fullmatch(value):
         return f"{value[:23]}Z"
     moment = value if isinstance(value, dt.datetime) else moment_from(value)
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
-        f"{moment.microsecond // 1000:03d}Z"
-    )
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def moment_from(value: Any) -> dt.datetime:

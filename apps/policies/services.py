@@ -14,7 +14,7 @@ from apps.common.acting import acting, current
 from apps.common.canonical import digest, plain
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
-from apps.common.rows import insert
+from apps.common.rows import insert, made
 from apps.ledger.services import record
 from apps.policies import shadow, snapshot
 from apps.policies.models import (
@@ -96,7 +96,8 @@ def keep(
 ) -> JudgedRequest:
     """Records the exact request beside its verdict, inside the caller's transaction, and what
     the versions in shadow would have said."""
-    kept = JudgedRequest(
+    kept = made(
+        JudgedRequest,
         at=at or now(),
         agent_slug=request.agent[:60],
         tool=request.tool[:120],

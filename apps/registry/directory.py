@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connection
 
 from apps.common import clock
+from apps.common.rows import one
 from apps.registry.models import (
     Agent,
     AgentCredential,
@@ -124,12 +125,10 @@ def at(stamp: int) -> Directory:
 
 def read() -> Reading:
     table = RegistryStamp._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {clock.sql()}, (SELECT number FROM {table} WHERE id = %s)",  # noqa: S608
-            (1,),
-        )
-        moment, stamp = cursor.fetchone()
+    moment, stamp = one(
+        f"SELECT {clock.sql()}, (SELECT number FROM {table} WHERE id = %s)",  # noqa: S608
+        (1,),
+    )
     return Reading(stamp or 0, clock.parsed(moment))
 
 

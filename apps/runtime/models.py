@@ -106,14 +106,14 @@ class Action(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["agent", "-at", "-id"], name="action_by_agent"),
+            models.Index(fields=["agent", "at", "id"], name="action_by_agent"),
             models.Index(
                 fields=["run_id", "at"], condition=Q(run_id__isnull=False), name="action_by_run"
             ),
             models.Index(
                 fields=["step_id", "at"], condition=Q(step_id__isnull=False), name="action_by_step"
             ),
-            models.Index(fields=["-at", "-id"], name="action_newest"),
+            models.Index(fields=["at", "id"], name="action_newest"),
             models.Index(
                 fields=["agent", "intent_digest"],
                 condition=Q(status="waiting"),

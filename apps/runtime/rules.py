@@ -107,6 +107,8 @@ def secret_free(value: Any, depth: int = 0) -> Any:
     if depth > TOO_DEEP:
         return "…"
     if isinstance(value, str):
+        if "agk_" not in value:
+            return value
         return re.sub(r"agk_[A-Za-z0-9]+_[A-Za-z0-9_-]+", "agk_…", value)
     if isinstance(value, Mapping):
         return {str(key): secret_free(item, depth + 1) for key, item in value.items()}

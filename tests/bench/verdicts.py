@@ -229,11 +229,11 @@ def verdict_only(agent: Agent) -> Callable[[], object]:
 
 
 def record_only(case: Any) -> object:
-    from django.db import transaction
-
+    from apps.common.rows import together
+    from apps.common.writing import writing
     from apps.runtime.gate.record import tell, write
 
-    with transaction.atomic():
+    with writing(), together():
         action = write(case, verdict="allow", status="allowed")
         tell(case, action, "allowed")
     return action

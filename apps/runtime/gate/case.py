@@ -14,6 +14,7 @@ from apps.approvals import levels
 from apps.approvals import queries as approvals
 from apps.approvals.models import Checkpoint, Scope
 from apps.common.canonical import digest
+from apps.common.rows import run
 from apps.policies import services as policies
 from apps.policies.rules import CheckpointAsk, Judgement, JudgementRequest
 from apps.registry import directory
@@ -212,11 +213,8 @@ def session_of(case: Case) -> Session | None:
 def count_action(case: Case) -> None:
     if case.session is not None:
         table = Session._meta.db_table
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"UPDATE {table} SET actions = actions + 1 WHERE id = %s",  # noqa: S608
-                [Session._meta.pk.get_db_prep_value(case.session.pk, connection)],
-            )
+        pk = Session._meta.pk.get_db_prep_value(case.session.pk, connection)
+        run(f"UPDATE {table} SET actions = actions + 1 WHERE id = %s", [pk])  # noqa: S608
 
 
 def judge(case: Case) -> None:

@@ -12,6 +12,7 @@ from apps.approvals import services as approvals
 from apps.approvals.models import ApprovalRequest
 from apps.common.clock import now
 from apps.common.errors import Conflict
+from apps.common.rows import together
 from apps.common.writing import writing
 from apps.ledger.services import record
 from apps.runtime.connectors import connector_for
@@ -106,8 +107,9 @@ def refuse(case: Case, stop: Stopped | None, work: Work | None) -> Outcome:
     with writing():
         if work:
             work.check()
-        action = write(case, verdict="deny", status=ActionStatus.DENIED, stop=stop)
-        tell(case, action, "denied")
+        with together():
+            action = write(case, verdict="deny", status=ActionStatus.DENIED, stop=stop)
+            tell(case, action, "denied")
         changes: dict[str, Any] = {}
         if stop is not None and stop.transient:
             changes = {"status": "retry", "retry_after": stop.retry_after}

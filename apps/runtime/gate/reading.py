@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 from apps.common import clock
+from apps.common.rows import one
 from apps.policies.models import PolicyStamp
 from apps.registry import directory
 from apps.registry.models import Agent, RegistryStamp
@@ -79,9 +80,8 @@ def read(*, agent_id: int, tool: str, call: CallContext) -> Reading:
     if by_step:
         same = [Action._meta.get_field("step_id").get_db_prep_value(call.step_id, connection)]
     values = [tool, agent_id, f"tool:{tool}", tool, *same, agent_id, session_name(call)]
-    with connection.cursor() as cursor:
-        cursor.execute(statement(connection.vendor, by_step=by_step), values)
-        moment, policies, registry, limited, earlier, *session = cursor.fetchone()
+    answer = one(statement(connection.vendor, by_step=by_step), values)
+    moment, policies, registry, limited, earlier, *session = answer
     return Reading(
         registry=directory.Reading(registry or 0, clock.parsed(moment)),
         policies=policies or 0,

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from apps.approvals import services as approvals
 from apps.approvals.models import ApprovalRequest
 from apps.common.canonical import plain
-from apps.common.rows import insert
+from apps.common.rows import insert, made
 from apps.ledger.services import record
 from apps.policies import services as policies
 from apps.runtime.gate.case import Case, count_action, facts_with_source, risk_of
@@ -26,15 +26,17 @@ def write(case: Case, *, verdict: str, status: str, stop: Stopped | None = None)
     judgement = case.judgement
     count_action(case)
     moment = case.read.moment
-    action = Action(
+    action = made(
+        Action,
+        {"agent": case.agent, "tool": case.tool, "session": case.session},
         at=moment,
-        agent=case.agent,
+        agent_id=case.agent.pk if case.agent else None,
         agent_label=case.agent_label,
         credential_id=case.call.credential_id,
-        tool=case.tool,
+        tool_id=case.tool.pk if case.tool else None,
         tool_name=case.tool_name[:120],
         tool_pin=case.tool.pin if case.tool else "",
-        session=case.session,
+        session_id=case.session.pk if case.session else None,
         run_id=case.call.run_id,
         step_id=case.call.step_id,
         idem_key=case.call.idem_key,
