@@ -12,8 +12,12 @@ from apps.common.errors import Invalid, Refused
 
 def answer_refusals(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Refused):
-        body: dict[str, Any] = {"code": error.code, "detail": error.sentence}
-        if isinstance(error, Invalid) and error.fields:
-            body["fields"] = error.fields
-        return Response(body, status=error.status)
+        return Response(refusal(error), status=error.status)
     return exception_handler(error, context)
+
+
+def refusal(error: Refused) -> dict[str, Any]:
+    body: dict[str, Any] = {"code": error.code, "detail": error.sentence}
+    if isinstance(error, Invalid) and error.fields:
+        body["fields"] = error.fields
+    return body

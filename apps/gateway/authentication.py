@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from apps.common.errors import Refused
 from apps.ledger.services import record
-from apps.registry import queries, services
+from apps.registry import directory, queries, services
 from apps.registry.models import Agent, AgentCredential
 
 
@@ -31,18 +31,32 @@ class AgentPrincipal:
         return self.agent.label
 
 
+def key_in(header: str) -> str:
+    """The key of a Bearer header; "" when it holds none."""
+    words = header.split()
+    return words[1] if len(words) == 2 and words[0].lower() == "bearer" else ""
+
+
+def credential_of(
+    key: str, address: str, reading: directory.Reading | None = None
+) -> AgentCredential:
+    """The credential of a key that is good at this moment, its use noted. Raises BadKey; a key
+    that is refused is on record."""
+    try:
+        credential = queries.authenticate(key, reading)
+    except Refused as error:
+        record(type="credential.refused", outcome="denied", reason=error.code)
+        raise BadKey(error.sentence, error.code) from None
+    services.note_use(credential=credential, address=address)
+    return credential
+
+
 class AgentKey(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, AgentCredential] | None:
-        words = get_authorization_header(request).decode("latin-1").split()
-        if len(words) != 2 or words[0].lower() != "bearer":
+        key = key_in(get_authorization_header(request).decode("latin-1"))
+        if not key:
             return None
-        try:
-            credential = queries.authenticate(words[1])
-        except Refused as error:
-            record(type="credential.refused", outcome="denied", reason=error.code)
-            raise BadKey(error.sentence, error.code) from None
-        address = str(request.META.get("REMOTE_ADDR", ""))
-        services.note_use(credential=credential, address=address)
+        credential = credential_of(key, str(request.META.get("REMOTE_ADDR", "")))
         return AgentPrincipal(credential.agent), credential
 
     def authenticate_header(self, request: Request) -> str:

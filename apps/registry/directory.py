@@ -79,16 +79,17 @@ class Directory:
         return any(starts <= moment < ends for starts, ends in times)
 
     def credential(self, pk: int) -> AgentCredential | None:
-        return self.key(pk=pk)
+        return self.key("pk", pk)
 
     def credential_named(self, prefix: str) -> AgentCredential | None:
-        return self.key(prefix=prefix)
+        return self.key("prefix", prefix)
 
-    def key(self, **where: Any) -> AgentCredential | None:
+    def key(self, name: str, value: Any) -> AgentCredential | None:
         def look() -> Any:
-            return AgentCredential.objects.select_related("agent").filter(**where).first()
+            rows = AgentCredential.objects.select_related("agent")
+            return rows.filter(**{name: value}).first()
 
-        found: AgentCredential | None = self.kept(("key", *where.items()), look)
+        found: AgentCredential | None = self.kept(("key", name, value), look)
         return found
 
     def succeeds(self, new: int | None, old: int | None) -> bool:
@@ -121,6 +122,13 @@ def at(stamp: int) -> Directory:
     if held is None or held.stamp != stamp:
         held = _held[connection.alias] = Directory(stamp)
     return held
+
+
+def last_known(prefix: str) -> AgentCredential | None:
+    """The credential of a prefix at whatever stamp this process read last."""
+    held = _held.get(connection.alias)
+    found: AgentCredential | None = held.rows.get(("key", "prefix", prefix)) if held else None
+    return found
 
 
 def read() -> Reading:

@@ -8,6 +8,17 @@ record. Anything that goes wrong while judging is a deny or a review, never an a
 from __future__ import annotations
 
 from apps.runtime.gate.doors import attempt, look_up, resolve, resume
+from apps.runtime.gate.reading import Reading
+from apps.runtime.gate.reading import read as look
 from apps.runtime.gate.undoing import resolve_undo, undo
 
-__all__ = ["attempt", "look_up", "resolve", "resolve_undo", "resume", "undo"]
+__all__ = [
+    "Reading",
+    "attempt",
+    "look",
+    "look_up",
+    "resolve",
+    "resolve_undo",
+    "resume",
+    "undo",
+]

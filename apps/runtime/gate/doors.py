@@ -18,6 +18,7 @@ from apps.ledger.services import record
 from apps.runtime.connectors import connector_for
 from apps.runtime.gate import effects
 from apps.runtime.gate.case import Case, examine, judge
+from apps.runtime.gate.reading import Reading
 from apps.runtime.gate.record import (
     ask_people,
     list_skipped,
@@ -44,14 +45,16 @@ def attempt(
     arguments: Mapping[str, Any],
     call: CallContext,
     work: Work | None = None,
+    reading: Reading | None = None,
 ) -> Outcome:
-    """One tool call of one agent: judged, recorded, and carried out if it is allowed.
+    """One tool call of one agent: judged, recorded, and carried out if it is allowed. `reading` is
+    what `look` has just answered about this very call, if the caller had to ask already.
 
     Returns the Outcome; a tool that the agent runs itself ends as `allowed`. Asked again with the
     same idempotency key, it answers again and acts once. Raises LostLease when the step is owned
     by another worker, and Conflict when the key was used for something else.
     """
-    case = Case(agent_id, tool, dict(arguments), call)
+    case = Case(agent_id, tool, dict(arguments), call, reading=reading)
     if (earlier := earlier_answer(case, work)) is not None:
         return earlier
     stop = examined(case)
