@@ -51,7 +51,9 @@ def made(model: type[M], related: dict[str, Any] | None = None, **values: Any) -
 
 
 @cache
-def statement(model: type[models.Model], alias: str) -> tuple[str, tuple[tuple[str, Convert], ...]]:
+def statement(
+    model: type[models.Model], alias: str
+) -> tuple[str, tuple[tuple[str, Convert | None], ...]]:
     """The INSERT, and for each column the attribute and what converts its value."""
     fields = model._meta.concrete_fields
     names = ", ".join(f'"{field.column}"' for field in fields)

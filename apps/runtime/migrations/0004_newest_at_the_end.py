@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('registry', '0003_council'),
-        ('runtime', '0002_narrower_indexes'),
+        ('runtime', '0003_undoings'),
     ]
 
     operations = [
