@@ -39,13 +39,14 @@ class Effected:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would happen, for the person who decides."""
+    """What would happen, for the person who decides; `url` is the page of the record touched."""
 
     sentence: str
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
     reversible: bool = False
     reversible_until: dt.datetime | None = None
+    url: str = ""
 
 
 class Unavailable(Exception):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db.models import F
+from django.urls import reverse
 
 from apps.common.clock import now
 from apps.pilots.invoices import knowledge, matching, rulebook, ubl
@@ -57,7 +58,8 @@ class BackOffice:
         before = {"status": row.status}
         if tool == "payments.schedule":
             after |= {"amount": amount, "to": row.supplier.iban if row.supplier else ""}
-        return Preview(sentences.get(tool, tool), before, after, reversible=True)
+        url = reverse("invoices:document", args=[row.pk])
+        return Preview(sentences.get(tool, tool), before, after, reversible=True, url=url)
 
     def perform(self, call: Call) -> Effected:
         return PERFORM[call.tool](call)
@@ -87,6 +89,7 @@ def preview_account(arguments: Values) -> Preview:
         before={"supplier": str(supplier), "iban": supplier.iban},
         after={"supplier": str(supplier), "iban": arguments["iban"]},
         reversible=True,
+        url=reverse("invoices:suppliers"),
     )
 
 

@@ -6,6 +6,8 @@ from django.db.models import Q, QuerySet
 
 from apps.access.models import User
 from apps.access.queries import holds
+from apps.approvals.models import ApprovalRequest
+from apps.approvals.queries import visible
 from apps.common.errors import Absent
 from apps.orchestration.models import Run
 from apps.pilots.invoices.models import InvoiceDocument, Supplier
@@ -31,6 +33,14 @@ def document(reader: User, pk: uuid.UUID) -> InvoiceDocument:
 
 def run_of(document: InvoiceDocument) -> Run | None:
     return Run.objects.filter(dedupe_key=f"invoice:{document.digest}").first()
+
+
+def question_of(reader: User, run: Run | None) -> ApprovalRequest | None:
+    """What people are asked about it now, for those who may see the question."""
+    if run is None:
+        return None
+    waiting = run.steps.filter(status="awaiting_approval").values("approval_ref")
+    return visible(reader).filter(pk__in=waiting).first()
 
 
 def suppliers(reader: User) -> list[Supplier]:

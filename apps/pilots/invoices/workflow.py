@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.orchestration.definitions import Finish, RunState, StepSpec
@@ -39,9 +39,7 @@ class InvoiceTriage:
             return stage(state, "check", INTAKE, "invoices.validate", "Check the business rules")
         findings = state.result("check")["findings"]
         if findings:
-            first = findings[0]
-            reason = f"{first['rule']}: {first['sentence']}"
-            return aside(state, reason, "invalid")
+            return aside(state, worst(findings), "invalid")
         return None
 
     def compare(self, state: RunState) -> Sequence[StepSpec] | Finish | None:
@@ -105,6 +103,13 @@ def stage(
         return Finish(step.status, step.error or f"The step {key} {step.status}.", failed=True)
     given = arguments if arguments is not None else {"document": state.trigger["document"]}
     return [StepSpec(key, agent, tool, given, purpose)]
+
+
+def worst(findings: Sequence[Mapping[str, str]]) -> str:
+    """The first broken rule in words, and how many more there are."""
+    first, more = findings[0], len(findings) - 1
+    rest = f" {more} more {'rules are' if more > 1 else 'rule is'} broken." if more else ""
+    return f"{first['sentence']} ({first['rule']}){rest}"
 
 
 def aside(state: RunState, reason: str, outcome: str) -> Sequence[StepSpec] | Finish:

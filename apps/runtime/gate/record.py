@@ -165,6 +165,7 @@ def evidence_of(case: Case, action: Action, changed: list[str]) -> dict[str, Any
             "after": preview.after if preview else {},
             "reversible": bool(preview and preview.reversible),
             "reversible_until": preview.reversible_until if preview else None,
+            "url": preview.url if preview else "",
         },
         "arguments": action.arguments,
         "facts": action.facts,
