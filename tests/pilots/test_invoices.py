@@ -80,6 +80,37 @@ def test_what_is_no_invoice_is_refused_in_a_sentence(content: bytes) -> None:
     assert "root:" not in refusal.value.sentence
 
 
+HEAD = f'<Invoice xmlns="{INVOICE}">'.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (HEAD + b"<a>" * 700_000 + b"</a>" * 700_000 + b"</Invoice>", "too_deep"),
+        (b"<a>" * 1_700_000, "too_deep"),
+        (HEAD + b"<b/>" * 1_200_000 + b"</Invoice>", "too_large"),
+        (b"<a " + b" ".join(b'a%d="1"' % n for n in range(400_000)) + b"/>", "malformed"),
+    ],
+)
+def test_what_is_hostile_by_size_is_refused_before_it_is_built(content: bytes, code: str) -> None:
+    with pytest.raises(UnreadableInvoice) as refusal:
+        parse(content[:LARGEST])
+    assert refusal.value.code == code
+
+
+def test_a_large_attachment_is_no_long_tag() -> None:
+    place = b"<cac:PaymentMeans>"
+    attached = (
+        b"<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment>"
+        b'<cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="a.pdf"><![CDATA['
+        + b"QUJD"
+        * 500_000
+        + b"]]></cbc:EmbeddedDocumentBinaryObject></cac:Attachment>"
+        b"</cac:AdditionalDocumentReference>"
+    )
+    assert validate(parse(CLEAN.replace(place, attached + place))) == []
+
+
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_are_read_or_refused_and_nothing_else(content: bytes) -> None:
     with suppress(UnreadableInvoice):

@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from xml.etree.ElementTree import Element, ParseError  # noqa: S405 - types only
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder  # noqa: S405 - no parser
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import DefusedXMLParser
 
 LARGEST = 5 * 1024 * 1024
 MOST_ELEMENTS = 200_000
 DEEPEST = 64
+LONG_TAG = re.compile(rb"<[^<>!?][^<>]{65536}")
 CAC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2}"
 CBC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}"
 ROOTS = {
@@ -234,13 +235,39 @@ def parse(content: bytes) -> Document:
     kind = ROOTS.get(root.tag)
     if kind is None:
         raise UnreadableInvoice("not_ubl", "The file is not a UBL 2.1 invoice or credit note.")
-    check_shape(root)
     return Document(kind, Node(root))
 
 
+class Bounded(TreeBuilder):
+    """Builds the tree, and stops at what no invoice has before it costs anything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depth = self.count = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        self.depth += 1
+        self.count += 1
+        if self.depth > DEEPEST:
+            raise UnreadableInvoice("too_deep", "The file is nested too deeply.")
+        if self.count > MOST_ELEMENTS:
+            raise UnreadableInvoice("too_large", "The file has too many elements.")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        self.depth -= 1
+        return super().end(tag)
+
+
 def element_of(content: bytes) -> Element:
+    if LONG_TAG.search(content):
+        raise UnreadableInvoice(
+            "malformed", "The file has an element with far too many attributes."
+        )
+    parser = DefusedXMLParser(target=Bounded(), forbid_dtd=True)
     try:
-        root: Element = fromstring(content, forbid_dtd=True)
+        parser.feed(content)
+        root: Element = parser.close()
     except DefusedXmlException:
         raise UnreadableInvoice(
             "hostile", "The file declares a document type or entities, which invoices never need."
@@ -252,20 +279,6 @@ def element_of(content: bytes) -> Element:
     except (ValueError, LookupError, RecursionError, MemoryError):
         raise UnreadableInvoice("malformed", "The file cannot be read as XML.") from None
     return root
-
-
-def check_shape(root: Element) -> None:
-    """Bounds depth and number of elements without recursion."""
-    level = [root]
-    count = 0
-    for _ in range(DEEPEST):
-        count += len(level)
-        if count > MOST_ELEMENTS:
-            raise UnreadableInvoice("too_large", "The file has too many elements.")
-        level = [child for element in level for child in element]
-        if not level:
-            return
-    raise UnreadableInvoice("too_deep", "The file is nested too deeply.")
 
 
 EXPONENTS = {"JPY": 0, "KRW": 0, "ISK": 0, "CLP": 0, "HUF": 2, "BHD": 3, "KWD": 3, "TND": 3}
