@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -203,8 +204,6 @@ def work() -> None:
 
 
 def drop_wanted(trouble: str = "", **changes: Any) -> Wanted:
-    from dataclasses import replace
-
     wanted = next_invoice("over_limit" if trouble == "over_limit" else "")
     assert wanted is not None
     wanted = with_trouble(replace(wanted, **changes), trouble)
@@ -264,6 +263,16 @@ def test_the_same_content_in_other_bytes_is_a_duplicate(demo: None) -> None:
     assert InvoiceDocument.objects.count() == 2
     assert Payment.objects.count() == 1
     assert "already" in InvoiceDocument.objects.order_by("-received_at")[0].note
+
+
+def test_a_name_in_other_letters_does_not_hide_a_duplicate(demo: None) -> None:
+    wanted = drop_wanted()
+    work()
+    again = replace(wanted, supplier=wanted.supplier.upper() + " Ltd", number=wanted.number.lower())
+    receive(actor=None, content=invoice(again), filename="again.xml", source="upload")
+    drain()
+    assert "already" in InvoiceDocument.objects.order_by("-received_at")[0].note
+    assert Payment.objects.count() == 1
 
 
 def test_a_credit_note_is_posted_and_nothing_is_paid(demo: None) -> None:

@@ -69,12 +69,13 @@ def order_for(row: InvoiceDocument) -> PurchaseOrder | None:
 
 
 def same_number(row: InvoiceDocument) -> QuerySet[InvoiceDocument]:
-    """Earlier documents of the same supplier and number that were not set aside."""
+    """Earlier documents of the same supplier and number that were not set aside; however the
+    supplier writes its name, or the number its letters."""
+    seller: dict[str, Any] = {"supplier_name__iexact": row.supplier_name}
+    if row.supplier_id:
+        seller = {"supplier": row.supplier_id}
     found = InvoiceDocument.objects.filter(
-        supplier_name=row.supplier_name,
-        number=row.number,
-        kind=row.kind,
-        received_at__lte=row.received_at,
+        **seller, number__iexact=row.number, kind=row.kind, received_at__lte=row.received_at
     ).exclude(pk=row.pk)
     return found.exclude(status__in=["invalid", "refused", "held"]).order_by("received_at")
 
