@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder  # noqa: S405 - no parser
 
 from defusedxml.common import DefusedXmlException
@@ -210,7 +211,7 @@ class Document:
     def payable(self) -> Decimal | None:
         return self.root.amount("LegalMonetaryTotal/PayableAmount")
 
-    @property
+    @cached_property
     def lines(self) -> list[Node]:
         return self.root.all("InvoiceLine") or self.root.all("CreditNoteLine")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from apps.pilots.invoices.ubl import Document, Node
 
@@ -68,10 +69,17 @@ def uses(document: Document) -> Iterator[Use]:
             yield Use("charge" if charge else "allowance", category, amount if charge else -amount)
 
 
+@lru_cache(maxsize=1)
+def by_code(document: Document) -> dict[str, list[Use]]:
+    """The uses of each category, looked for once for the hundred rules that ask."""
+    found: dict[str, list[Use]] = {}
+    for use in uses(document):
+        found.setdefault(code_of(use.category), []).append(use)
+    return found
+
+
 def used(document: Document, code: str, place: str = "") -> list[Use]:
-    return [
-        use for use in uses(document) if code_of(use.category) == code and place in ("", use.place)
-    ]
+    return [use for use in by_code(document).get(code, []) if place in ("", use.place)]
 
 
 def code_of(category: Node) -> str:
