@@ -299,6 +299,15 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 COUNCIL: dict[str, Any] = {
     "LEASE_SECONDS": int(os.environ.get("COUNCIL_LEASE_SECONDS", "30")),
     "CLAIM_MINUTES": 15,
+    # Per thousand answers of a person: known-answer items mixed in, blind second looks drawn, and
+    # items below high risk of which others' decisions are shown only after the person's own.
+    "SEED_PERMILLE": int(os.environ.get("COUNCIL_SEED_PERMILLE", "25")),
+    "SECOND_LOOK_PERMILLE": int(os.environ.get("COUNCIL_SECOND_LOOK_PERMILLE", "50")),
+    "OWN_JUDGEMENT_PERMILLE": int(os.environ.get("COUNCIL_OWN_JUDGEMENT_PERMILLE", "100")),
+    # A break is advised after so many answers in an hour; nothing stops a person.
+    "ANSWERS_PER_HOUR": int(os.environ.get("COUNCIL_ANSWERS_PER_HOUR", "60")),
+    # Whether deciding needs a training record for the risk.
+    "TRAINING_REQUIRED": flag("COUNCIL_TRAINING_REQUIRED", DEMO),
     # Where links in mails and webhooks lead, and the organisation's own system that is told.
     "BASE_URL": os.environ.get("COUNCIL_BASE_URL", "http://127.0.0.1:8000"),
     "WEBHOOK_URL": os.environ.get("COUNCIL_WEBHOOK_URL", ""),

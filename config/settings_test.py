@@ -7,6 +7,9 @@ import tempfile
 
 os.environ.setdefault("COUNCIL_VAR_DIR", tempfile.mkdtemp(prefix="council-test-"))
 os.environ.setdefault("COUNCIL_SECRET_KEY", "only-for-tests")
+# Nothing is drawn by chance in a test that does not ask for it.
+for name in ("SEED", "SECOND_LOOK", "OWN_JUDGEMENT"):
+    os.environ.setdefault(f"COUNCIL_{name}_PERMILLE", "0")
 
 from config.settings import *  # noqa: E402, F403
 from config.settings import DATABASES, STATIC_ROOT, STORAGES, VAR_DIR  # noqa: E402

@@ -3,7 +3,12 @@ from __future__ import annotations
 from celery import shared_task
 
 from apps.approvals import notices
-from apps.approvals.services import cancel_for_stopped_agents, escalate_due, expire_due
+from apps.approvals.services import (
+    cancel_for_stopped_agents,
+    escalate_due,
+    expire_due,
+    withdraw_due,
+)
 
 
 @shared_task(name="apps.approvals.tasks.sweep")
@@ -11,6 +16,7 @@ def sweep() -> None:
     expire_due()
     escalate_due()
     cancel_for_stopped_agents()
+    withdraw_due()
 
 
 @shared_task(name="apps.approvals.tasks.sweep_notices")

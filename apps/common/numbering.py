@@ -13,7 +13,7 @@ def save_numbered(row: models.Model) -> None:
     """Inserts a row under the next `number` of its table. On PostgreSQL a second writer waits for
     the first at the unique index, loses, and takes the number after; any other violated
     constraint is raised as it is."""
-    rows = type(row)._default_manager
+    rows = type(row)._base_manager
     for _ in range(TRIES):
         last = rows.aggregate(last=Max("number"))["last"]
         number = FIRST if last is None else last + 1

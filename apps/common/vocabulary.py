@@ -137,6 +137,12 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "3": ("info", "One in five reviewed"),
         "4": ("ok", "One in twenty reviewed"),
     },
+    "seed": {
+        "drafted": ("hold", "Waits for a second person"),
+        "ready": ("ok", "In use"),
+        "refused": ("mute", "Not used"),
+        "retired": ("mute", "Retired"),
+    },
     "severity": {
         "fine": ("ok", "Fine"),
         "cosmetic": ("mute", "Cosmetic fault"),

@@ -112,6 +112,7 @@ RECORDS = {
     "approvals.QueueUserObjectPermission", "approvals.ApprovalRequest",
     "approvals.RequestCheckpoint", "approvals.Vote",
     "approvals.Snooze", "approvals.Look", "approvals.Notice",
+    "approvals.Seed", "approvals.Exposure", "approvals.SecondLook",
     "approvals.SeenTrait", "approvals.Skipped", "approvals.Finding",
     "runtime.Session", "runtime.Action", "runtime.Effect", "runtime.Rate", "runtime.Circuit",
     "audit.TrailEntry", "audit.TrailState", "audit.SavedView",

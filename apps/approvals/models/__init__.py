@@ -24,20 +24,38 @@ from apps.approvals.models.scopes import (
     SeenTrait,
     Skipped,
 )
+from apps.approvals.models.training import (
+    TrainingRecord,
+)
+from apps.approvals.models.vigilance import (
+    Exposure,
+    Programme,
+    SecondLook,
+    Seed,
+    SeedStatus,
+    SeedTemplate,
+)
 
 __all__ = [
     "ApprovalRequest",
     "Checkpoint",
     "Delegation",
+    "Exposure",
     "Finding",
     "Look",
     "Notice",
+    "Programme",
     "Queue",
     "QueueUserObjectPermission",
     "RequestCheckpoint",
     "Scope",
+    "SecondLook",
+    "Seed",
+    "SeedStatus",
+    "SeedTemplate",
     "SeenTrait",
     "Skipped",
     "Snooze",
+    "TrainingRecord",
     "Vote",
 ]

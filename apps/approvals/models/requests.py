@@ -14,8 +14,16 @@ from apps.common.ids import uuid7
 from apps.registry.models import Agent
 
 
+class RealRequests(models.Manager["ApprovalRequest"]):
+    """All but known-answer items: what the gate, the clocks and every figure deal with."""
+
+    def get_queryset(self) -> models.QuerySet[ApprovalRequest]:
+        return super().get_queryset().filter(is_seed=False)
+
+
 class ApprovalRequest(models.Model):
-    """One question, bound to the digest of exactly what would be done."""
+    """One question, bound to the digest of exactly what would be done. `with_seeds` is for the
+    desk of a person alone: what does not name it never meets a known-answer item."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     number = models.PositiveBigIntegerField(unique=True)
@@ -60,10 +68,24 @@ class ApprovalRequest(models.Model):
     reason_code = models.CharField(max_length=40, blank=True)
     outcome_note = models.TextField(blank=True)
 
-    objects: ClassVar[models.Manager[ApprovalRequest]] = models.Manager()
+    is_seed = models.BooleanField(default=False)
+    seed_for = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    objects: ClassVar[models.Manager[ApprovalRequest]] = RealRequests()
+    with_seeds: ClassVar[models.Manager[ApprovalRequest]] = models.Manager()
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(is_seed=False) | Q(execution="none", execute_by=None),
+                name="a_seed_is_never_carried_out",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_seed=False, seed_for=None) | Q(is_seed=True, seed_for__isnull=False),
+                name="a_seed_is_for_one_person",
+            ),
             models.UniqueConstraint(
                 fields=["action_ref", "intent_digest"],
                 condition=Q(status="pending"),
@@ -214,6 +236,8 @@ class Look(models.Model):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     times = models.PositiveIntegerField(default=1)
+    seconds = models.PositiveIntegerField(default=0)
+    expanded = models.JSONField(default=list, blank=True)
 
     objects: ClassVar[models.Manager[Look]] = models.Manager()
 

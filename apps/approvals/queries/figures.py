@@ -44,7 +44,7 @@ INSIGHT = 10_000
 def insight(reader: User, days: int = 30) -> Insight:
     """The figures of the queues that the reader may see."""
     moment = now()
-    rows = visible(reader)
+    rows = visible(reader).filter(is_seed=False)
     opened = rows.filter(status="pending").order_by()
     ended = rows.filter(decided_at__gte=moment - dt.timedelta(days=days)).order_by("-decided_at")
     found = list(

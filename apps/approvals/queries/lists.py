@@ -112,7 +112,7 @@ def newer_than(user: User, version: str) -> int:
     """How many requests came since the pulse `version` that the page was made with."""
     _, _, last = version.partition("-")
     try:
-        since = ApprovalRequest.objects.filter(pk=uuid.UUID(last)).values_list("created_at")[:1]
+        since = ApprovalRequest.with_seeds.filter(pk=uuid.UUID(last)).values_list("created_at")[:1]
     except ValueError:
         return waiting_count(user)
     rows = open_for(user).filter(created_at__gt=since[0][0]) if since else open_for(user)

@@ -19,6 +19,7 @@ from apps.approvals.models import (
     RequestCheckpoint,
     Vote,
 )
+from apps.approvals.queries.training import trained_for, trained_people, training_required
 from apps.approvals.rules import Cast, Need, conflict
 from apps.approvals.states import RequestStatus
 from apps.common.clock import now
@@ -78,7 +79,8 @@ def own_queue_ids(user: Any) -> frozenset[int]:
 
 def visible(user: User) -> QuerySet[ApprovalRequest]:
     """The requests that a person may see: those of their queues, or all with approvals.view."""
-    found = ApprovalRequest.objects.select_related("queue", "agent", "holder")
+    own = Q(seed_for=None) | Q(seed_for=user)
+    found = ApprovalRequest.with_seeds.filter(own).select_related("queue", "agent", "holder")
     if holds(user, "approvals.view"):
         return found
     return found.filter(Exists(asked_of(user))) if queue_ids(user) else found.none()
@@ -114,7 +116,10 @@ def open_for(user: User) -> QuerySet[ApprovalRequest]:
     for lent in lent_to(user):
         standing_in = Q(Exists(asked_in(lent.queues)), risk__in=lent.risks)
         mine |= standing_in & ~tied_to(lent.giver) & ~Q(Exists(answered_by(lent.giver)))
-    found = ApprovalRequest.objects.filter(mine, ~Exists(answered), status="pending")
+    own = Q(seed_for=None) | Q(seed_for=user)
+    found = ApprovalRequest.with_seeds.filter(own, mine, ~Exists(answered), status="pending")
+    if training_required():
+        found = found.filter(risk__in=trained_for(user))
     return found.exclude(tied_to(user)).select_related("queue", "agent", "holder")
 
 
@@ -142,9 +147,12 @@ def needs_of(request: ApprovalRequest) -> list[Need]:
 
 
 def people_of(part: RequestCheckpoint) -> frozenset[int]:
-    """Who may pass a checkpoint: its queue's people, and after half time the second level's."""
+    """Who may pass a checkpoint: its queue's people, and after half time the second level's;
+    trained for the risk."""
     found = eligible_people(part.queue_id)
-    return found | eligible_people(part.second_queue_id) if part.second_queue_id else found
+    if part.second_queue_id:
+        found |= eligible_people(part.second_queue_id)
+    return trained_people(found, part.request.risk)
 
 
 def conflicted(request: ApprovalRequest) -> frozenset[int]:
@@ -163,6 +171,10 @@ def why_not(user: User, request: ApprovalRequest) -> str:
     )
     if reason:
         return reason
+    if request.is_seed and request.seed_for_id != user.pk:
+        return "You may not decide in this queue."
+    if request.risk not in trained_for(user):
+        return f"Your training does not cover {request.risk} risk; ask for it, and decide after it."
     parts = request.checkpoints.values_list("queue_id", "second_queue_id")
     asked = {queue for part in parts for queue in part if queue is not None}
     if request.votes.filter(voter=user, void=False).exists():

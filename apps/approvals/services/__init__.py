@@ -41,6 +41,19 @@ from apps.approvals.services.scopes import (
     scope_for,
     tighten,
 )
+from apps.approvals.services.training import (
+    end_training,
+    record_training,
+)
+from apps.approvals.services.vigilance import (
+    make_seeds,
+    retire_seed,
+    review_seed,
+    save_template,
+    switch_programme,
+    take_second_look,
+    withdraw_due,
+)
 
 __all__ = [
     "Answered",
@@ -55,23 +68,32 @@ __all__ = [
     "create_queue",
     "demote",
     "dispatch",
+    "end_training",
     "entrust",
     "escalate_due",
     "expire_due",
     "lend",
+    "make_seeds",
     "mark_execution",
     "note_look",
     "note_skipped",
+    "record_training",
     "release",
+    "retire_seed",
     "review_everything",
+    "review_seed",
     "review_skipped",
+    "save_template",
     "scope_for",
     "set_escalation",
     "snooze",
+    "switch_programme",
     "take_back",
+    "take_second_look",
     "tighten",
     "unsnooze",
     "vote",
     "vote_many",
+    "withdraw_due",
     "withdraw_trust",
 ]

@@ -19,6 +19,7 @@ from apps.approvals.models import (
     Vote,
 )
 from apps.approvals.rules import bulk_problem, copied_from_agent, status_after
+from apps.approvals.services import vigilance
 from apps.approvals.services.queues import void_lost_right
 from apps.approvals.services.requests import (
     Lost,
@@ -53,11 +54,13 @@ def vote(
     """
     check_reason(choice, reason)
     try:
-        return cast_vote(actor, request_id, choice, reason.strip(), digest, fence, bulk_id)
+        decided = cast_vote(actor, request_id, choice, reason.strip(), digest, fence, bulk_id)
     except NotPermitted as refusal:
         request = ApprovalRequest.objects.filter(pk=request_id).first()
         record(type="approval.refused", object=request, outcome="denied", reason=refusal.sentence)
         raise
+    vigilance.after_vote(user=actor, request=decided)
+    return decided
 
 
 def check_reason(choice: str, reason: str) -> None:
@@ -77,7 +80,7 @@ def cast_vote(
     fence: int | None,
     bulk_id: uuid.UUID | None = None,
 ) -> ApprovalRequest:
-    request = locked(request_id)
+    request = locked(request_id, seeds=True)
     refuse_unless_eligible(actor, request)
     moment = now()
     if request.decide_by <= moment:
@@ -87,6 +90,8 @@ def cast_vote(
     if copied_from_agent(reason, request.evidence):
         raise Invalid("Say it in your own words.", fields={"reason": ["Not the agent's words."]})
     check_claim(actor, request, fence, moment)
+    if request.is_seed:
+        return vigilance.answer(actor, request, choice, reason)
     giver = queries.on_behalf(actor, request)
     cast = Vote(
         request=request,
@@ -176,6 +181,8 @@ def vote_many(
     many at once, or of which too few were opened first.
     """
     check_reason(choice, reason)
+    if queries.misses_defects(actor):
+        raise Invalid("Too many known-answer items were missed: decide one by one.", "bulk")
     rows = {row.pk: row for row in queries.open_for(actor).filter(pk__in=[pk for pk, _ in items])}
     if not rows:
         raise Invalid("None of these waits for you any more.", "bulk")
@@ -210,7 +217,7 @@ def snooze(*, actor: User, request_id: uuid.UUID, hours: int) -> None:
     if not 1 <= hours <= 72:
         raise Invalid("Snooze for 1 to 72 hours.")
     with transaction.atomic():
-        request = locked(request_id)
+        request = locked(request_id, seeds=True)
         refuse_unless_eligible(actor, request)
         until = min(now() + dt.timedelta(hours=hours), request.decide_by)
         Snooze.objects.update_or_create(request=request, user=actor, defaults={"until": until})
@@ -224,7 +231,7 @@ def note_look(*, actor: User, request_id: uuid.UUID) -> None:
     """The person has the request before them. The first look of anybody is its first touch."""
     moment = now()
     with transaction.atomic():
-        request = locked(request_id)
+        request = locked(request_id, seeds=True)
         if queries.why_not(actor, request):
             return
         seen = Look.objects.filter(request=request, user=actor)

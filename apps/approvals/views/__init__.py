@@ -34,6 +34,20 @@ from apps.approvals.views.together import (
     bulk,
     chosen_items,
 )
+from apps.approvals.views.training import (
+    end_training,
+    training,
+)
+from apps.approvals.views.vigilance import (
+    make_seeds,
+    my_vigilance,
+    programme,
+    reveal,
+    second_look,
+    second_looks,
+    seed,
+    template,
+)
 
 __all__ = [
     "after_decision",
@@ -43,19 +57,29 @@ __all__ = [
     "decide",
     "delegations",
     "end_delegation",
+    "end_training",
     "inbox",
     "insight",
     "item",
     "levels_page",
     "list_context",
     "look",
+    "make_seeds",
+    "my_vigilance",
     "notices_page",
+    "programme",
     "pulse",
     "release",
+    "reveal",
+    "second_look",
+    "second_looks",
+    "seed",
     "show",
     "skipped",
     "skipped_item",
     "snooze",
     "state",
+    "template",
     "tighten",
+    "training",
 ]

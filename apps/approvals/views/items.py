@@ -83,6 +83,8 @@ def decide(request: PersonRequest, number: int) -> HttpResponse:
     except (Conflict, NotPermitted) as error:
         found.refresh_from_db()
         return show(request, found, error.status, typed=typed, problem=error.sentence)
+    if decided.is_seed:
+        return redirect("approvals:reveal", decided.number)
     return after_decision(request, decided)
 
 
