@@ -37,6 +37,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("Policies", "policies:policies", "p", "policies.view"),
             Place("Decisions", "council:decisions", "d", "council.view"),
             Place("Council", "council:council", "", "council.view"),
+            Place("Vigilance", "approvals:vigilance", "", "vigilance.manage"),
         ),
     ),
     (
@@ -47,7 +48,13 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         ),
     ),
     ("Assure", (Place("Audit log", "audit:events", "l", "audit.view"),)),
-    ("Settings", (Place("People", "access:people", "", "people.manage"),)),
+    (
+        "Settings",
+        (
+            Place("People", "access:people", "", "people.manage"),
+            Place("Training", "approvals:training", "", "people.manage"),
+        ),
+    ),
 )
 
 

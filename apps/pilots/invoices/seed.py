@@ -6,7 +6,13 @@ import datetime as dt
 import random
 
 from apps.access.models import Department, User
-from apps.approvals.services import create_checkpoint, create_queue, entrust
+from apps.approvals.services import (
+    create_checkpoint,
+    create_queue,
+    entrust,
+    record_training,
+    save_template,
+)
 from apps.common.clock import now
 from apps.orchestration.services import install_workflow
 from apps.pilots.invoices.checks import iban_of
@@ -84,6 +90,7 @@ def seed() -> None:
         reason=WHY,
     )
     tools = {spec.name: register_tool(actor=None, spec=spec) for spec in (*TOOLS, OUTSIDE_TOOL)}
+    seed_vigilance()
     owner = User.objects.get(username="operator")
     creator = User.objects.get(username="admin")
     sponsor = Department.objects.get(slug="finance")
@@ -128,10 +135,41 @@ def seed_queues() -> None:
         entrust(actor=None, queue=payments, user=people[name], reason=WHY)
     for name in ("amara", "bruno", "clara"):
         entrust(actor=None, queue=vendors, user=people[name], reason=WHY)
+    for name, risk in (("amara", "critical"), ("bruno", "critical"), ("clara", "high")):
+        record_training(
+            actor=None, user=people[name], most_risk=risk, course="Oversight of agents", days=365
+        )
     create_checkpoint(actor=None, slug="payment-approval", title="Payment approval", queue=payments)
     create_checkpoint(
         actor=None, slug="vendor-data", title="Vendor data change", queue=vendors, approvers=2
     )
+
+
+def seed_vigilance() -> None:
+    """What may be planted in past payments. The programme itself is switched on by the council."""
+    account = {"path": "will_happen.after.to", "do": "digits"}
+    differs = {"path": "facts.account_matches.value", "do": "set", "value": False}
+    ten_times = {"path": "will_happen.after.amount", "do": "times", "value": 10}
+    twice = {"path": "facts.duplicate.value", "do": "set", "value": True}
+    for slug, title, edits, defect, clue in (
+        ("other-account", "Another account", [account, differs],
+         "The money would go to an account that is not the supplier's.",
+         "“Account matches” says no, and the digits differ."),
+        ("ten-times", "Ten times the amount", [ten_times],
+         "Ten times the amount of the invoice would be paid.",
+         "The amount to be paid is not the amount that the organisation knows."),
+        ("paid-before", "Paid before", [twice],
+         "The same invoice was received before.",
+         "“Duplicate” says yes."),
+    ):  # fmt: skip
+        save_template(
+            actor=None, slug=slug, tool="payments.schedule", title=title, edits=edits,
+            defect=defect, clue=clue,
+        )  # fmt: skip
+    save_template(
+        actor=None, slug="clean-payment", tool="payments.schedule", title="Nothing planted",
+        edits=[], answer="approve",
+    )  # fmt: skip
 
 
 def seed_master_data() -> None:
