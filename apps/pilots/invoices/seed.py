@@ -37,6 +37,7 @@ from apps.registry.services import (
 )
 
 WHY = "Demonstration"
+Edit = dict[str, object]
 SUPPLIERS, ORDERS = 40, 600
 FIRST_NAMES = [
     "Alder",
@@ -147,10 +148,10 @@ def seed_queues() -> None:
 
 def seed_vigilance() -> None:
     """What may be planted in past payments. The programme itself is switched on by the council."""
-    account = {"path": "will_happen.after.to", "do": "digits"}
-    differs = {"path": "facts.account_matches.value", "do": "set", "value": False}
-    ten_times = {"path": "will_happen.after.amount", "do": "times", "value": 10}
-    twice = {"path": "facts.duplicate.value", "do": "set", "value": True}
+    account: Edit = {"path": "will_happen.after.to", "do": "digits"}
+    differs: Edit = {"path": "facts.account_matches.value", "do": "set", "value": False}
+    ten_times: Edit = {"path": "will_happen.after.amount", "do": "times", "value": 10}
+    twice: Edit = {"path": "facts.duplicate.value", "do": "set", "value": True}
     for slug, title, edits, defect, clue in (
         ("other-account", "Another account", [account, differs],
          "The money would go to an account that is not the supplier's.",
