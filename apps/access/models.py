@@ -39,6 +39,7 @@ class User(AbstractUser):
     shortcuts = models.BooleanField(default=True)
     open_next = models.BooleanField(default=True)
     mail = models.BooleanField(default=True)
+    digest_hours = models.CharField(max_length=40, blank=True)
 
     def __str__(self) -> str:
         return self.display_name or self.username

@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 FREE_FAILURES = 5
 LONGEST_BLOCK = dt.timedelta(minutes=15)
-PREFERENCES = ("theme", "density", "time_zone", "shortcuts", "open_next", "mail")
+PREFERENCES = ("theme", "density", "time_zone", "shortcuts", "open_next", "mail", "digest_hours")
 
 
 def require(user: User | None, permission: str) -> None:

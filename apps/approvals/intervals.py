@@ -20,15 +20,25 @@ def wilson(hits: int, number: int, z: float = Z95) -> tuple[float, float]:
 
 
 def at_least(hits: int, number: int, share: float) -> float:
-    """P(X ≥ hits) for X binomial; summed from the smaller end, in logarithms."""
+    """P(X ≥ hits) for X binomial, summed over the smaller tail outward from `hits`."""
     if hits <= 0 or share >= 1:
         return 1.0
     if share <= 0:
         return 0.0
-    upper = hits > number * share
-    terms = range(hits, number + 1) if upper else range(hits)
-    total = math.fsum(math.exp(log_chance(k, number, share)) for k in terms)
-    return min(1.0, total) if upper else max(0.0, 1 - total)
+    odds = share / (1 - share)
+    if hits > number * share:
+        return min(1.0, tail(hits, number, share, up=True, odds=odds))
+    return max(0.0, 1 - tail(hits - 1, number, share, up=False, odds=odds))
+
+
+def tail(k: int, number: int, share: float, *, up: bool, odds: float) -> float:
+    """The chances of k and of all beyond it, each from the one before; they only shrink."""
+    term = total = math.exp(log_chance(k, number, share))
+    while (k < number if up else k > 0) and term > total * 1e-18:
+        term *= (number - k) / (k + 1) * odds if up else k / (number - k + 1) / odds
+        total += term
+        k += 1 if up else -1
+    return total
 
 
 def log_chance(k: int, number: int, share: float) -> float:

@@ -17,24 +17,27 @@ from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.urls import reverse
 
 from apps.access.models import User
-from apps.approvals.models import Notice
+from apps.approvals import digests
+from apps.approvals.digests import BUNDLE
+from apps.approvals.models import ApprovalRequest, Notice
 from apps.common.clock import now
 
 log = logging.getLogger(__name__)
-BUNDLE = dt.timedelta(minutes=2)
 CLAIM = dt.timedelta(minutes=5)
+LAPSES_SOON = dt.timedelta(minutes=3)
 LONGEST_PAUSE = dt.timedelta(hours=1)
 MOST_TRIES = 12
 MOST_IN_A_MAIL = 50
 
 
 def tell(*, users: Iterable[User], title: str, url: str, urgent: bool = False) -> int:
-    """Notes it for each person, inside the caller's transaction. Mail leaves after two minutes
-    (urgent: with the next sweep), together with what else came; the webhook at once."""
+    """Notes it for each person, inside the caller's transaction. Mail leaves after two minutes,
+    or at the hours that the person chose, together with what else is due; what is urgent (an
+    escalation, a claim about to lapse) with the next sweep, and to those who want no mail too."""
     moment = now()
-    mail_at = moment if urgent else moment + BUNDLE
     rows = [
         Notice(
             user=user,
@@ -42,13 +45,22 @@ def tell(*, users: Iterable[User], title: str, url: str, urgent: bool = False) -
             title=title[:250],
             url=url,
             urgent=urgent,
-            mail_due_at=mail_at if user.mail and user.email else None,
+            mail_due_at=due_for(user, moment, urgent=urgent),
             hook_due_at=moment if settings.COUNCIL["WEBHOOK_URL"] else None,
         )
         for user in users
     ]
     Notice.objects.bulk_create(rows)
     return len(rows)
+
+
+def due_for(user: User, moment: dt.datetime, *, urgent: bool) -> dt.datetime | None:
+    """When a mail to the person may leave; None for nobody to mail."""
+    if not user.email or not (user.mail or urgent):
+        return None
+    return digests.mail_at(
+        moment, urgent=urgent, hours=digests.hours_of(user.digest_hours), zone=user.time_zone
+    )
 
 
 def opened(*, user: User, url: str) -> None:
@@ -67,6 +79,25 @@ def drop_decided(url: str) -> None:
     Notice.objects.filter(url=url, mailed_at=None).update(mail_due_at=None)
 
 
+def warn_lapsing() -> int:
+    """Tells holders that their claim is about to lapse; once per claim, and at once."""
+    moment = now()
+    rows = ApprovalRequest.with_seeds.filter(
+        status="pending", holder__isnull=False, lease_until__gt=moment,
+        lease_until__lte=moment + LAPSES_SOON,
+    )  # fmt: skip
+    told = 0
+    for row in rows.select_related("holder")[:200]:
+        url = reverse("approvals:request", args=[row.number])
+        title = f"Your claim on {row.reference} lapses at {row.lease_until:%H:%M} UTC: {row.title}"
+        if (
+            row.holder is not None
+            and not Notice.objects.filter(user=row.holder, url=url, title=title[:250]).exists()
+        ):
+            told += tell(users=[row.holder], title=title, url=url, urgent=True)
+    return told
+
+
 def send_due() -> int:
     """Mails one bundle to each person for whom one is due. A row is claimed by moving its moment
     on, so that two sweeps never send it twice; a failure tries again, ever more slowly."""
@@ -75,7 +106,7 @@ def send_due() -> int:
     people = set(due.values_list("user_id", flat=True)[:500])
     sent = 0
     for user in User.objects.filter(pk__in=people, is_active=True):
-        mine = Notice.objects.filter(user=user, mail_due_at__isnull=False, mailed_at=None)
+        mine = Notice.objects.filter(user=user, mail_due_at__lte=moment + BUNDLE, mailed_at=None)
         rows = list(mine.order_by("at")[:MOST_IN_A_MAIL])
         keys = [row.pk for row in rows]
         won = Notice.objects.filter(pk__in=keys, mail_due_at__lte=moment + BUNDLE).update(

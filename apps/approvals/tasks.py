@@ -21,5 +21,6 @@ def sweep() -> None:
 
 @shared_task(name="apps.approvals.tasks.sweep_notices")
 def sweep_notices() -> None:
+    notices.warn_lapsing()
     notices.send_due()
     notices.hook_due()

@@ -53,6 +53,11 @@ def spec_problems(spec: ToolSpec) -> dict[str, list[str]]:
     return found
 
 
+def resource(key: str, arguments: Mapping[str, Any]) -> str:
+    """The record that a resource key names for these arguments: supplier:{number} → supplier:V1."""
+    return PLACE.sub(lambda place: str(arguments.get(place[1], "")), key)
+
+
 def lists_asked(facts_schema: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """The facts that ask for a reference list: fact → (list, argument)."""
     return {

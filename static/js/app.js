@@ -93,6 +93,23 @@
     form.dataset.told = "yes";
     fetch(form.action, { method: "POST", body: new FormData(form), credentials: "same-origin", keepalive: true });
   };
+  // How long it was before their eyes, and what they opened, is added when they leave it.
+  let since = document.hidden ? 0 : Date.now(), spent = 0;
+  const reading = () => { if (since) spent += Date.now() - since; since = document.hidden ? 0 : Date.now(); };
+  const left = () => {
+    reading();
+    const form = one("[data-look]");
+    const seconds = Math.round(spent / 1000);
+    spent = 0;
+    if (!form?.dataset.told || !seconds) return;
+    const body = new FormData(form);
+    body.set("seconds", String(seconds));
+    for (const part of all("#pane details[data-part][open]")) body.append("part", part.dataset.part);
+    fetch(form.action, { method: "POST", body, credentials: "same-origin", keepalive: true });
+  };
+  document.addEventListener("visibilitychange", left);
+  window.addEventListener("pagehide", left);
+  document.addEventListener("htmx:beforeSwap", (event) => { if (event.detail.target?.id === "pane") left(); });
   document.addEventListener("DOMContentLoaded", looked);
   document.addEventListener("htmx:afterSettle", looked);
   document.addEventListener("visibilitychange", looked);

@@ -19,6 +19,7 @@
       font: { family: "system-ui, sans-serif", size: 13, color: text }, margin: { t: 16, r: 16, b: 56, l: 56 },
       xaxis: { ...axis, ...figure.layout.xaxis }, yaxis: { ...axis, ...figure.layout.yaxis },
     };
+    frame.replaceChildren();
     window.Plotly.newPlot(frame, figure.data, layout, { displayModeBar: false, responsive: true });
   };
   document.addEventListener("DOMContentLoaded", () => {

@@ -258,7 +258,7 @@ def test_the_figures_of_the_queues(
     assert (found.covered, found.open_now, found.past_due) == (3, 1, 1)
     assert found.statuses == {"approved": 2, "rejected": 1}
     assert found.people == [("Approver", 3, 2)]
-    assert found.decision is not None
+    assert found.whole.decision is not None
     assert insight(fresh(stranger)).covered == 0
 
 

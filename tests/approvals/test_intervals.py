@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.approvals.intervals import at_least, lower_bound, sensitivity, wilson
@@ -62,6 +62,7 @@ def test_the_tail_is_the_sum_of_its_terms(counts: tuple[int, int], share: float)
     assert at_least(hits, number, share) == pytest.approx(exact, rel=1e-7, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(COUNTS)
 def test_more_hits_and_less_confidence_raise_the_bound(counts: tuple[int, int]) -> None:
     hits, number = counts

@@ -18,8 +18,8 @@ from django.test import Client
 
 from apps.access.models import User
 from apps.approvals import notices
-from apps.approvals.models import Notice
-from apps.approvals.services import note_look, vote
+from apps.approvals.models import ApprovalRequest, Notice
+from apps.approvals.services import claim, note_look, vote
 from apps.common.clock import now
 from config import mailing
 from tests.approvals.conftest import DIGEST, Ask
@@ -203,3 +203,56 @@ def test_one_address_sets_mail_up(url: str, backend: str, port: int | None) -> N
 def test_a_wrong_address_is_told() -> None:
     with pytest.raises(ValueError, match="must start with"):
         mailing.from_url("http://mail")
+
+
+def test_chosen_hours_gather_mail_and_what_is_urgent_leaves_at_once(
+    reachable: None, question: Ask, approver: User
+) -> None:
+    later = (now() + dt.timedelta(hours=5)).hour
+    User.objects.filter(pk=approver.pk).update(digest_hours=str(later))
+    question()
+    row = Notice.objects.get(user=approver)
+    assert row.mail_due_at is not None
+    assert row.mail_due_at.hour == later
+    notices.tell(users=[User.objects.get(pk=approver.pk)], title="Now", url="/x", urgent=True)
+    assert notices.send_due() == 1
+    assert "Now" in mail.outbox[0].body
+    assert "C-1001" not in mail.outbox[0].body
+
+
+def test_escalations_reach_those_who_want_no_mail(
+    reachable: None, question: Ask, approver: User
+) -> None:
+    User.objects.filter(pk=approver.pk).update(mail=False)
+    person = User.objects.get(pk=approver.pk)
+    notices.tell(users=[person], title="New", url="/x")
+    notices.tell(users=[person], title="Half of the time is over", url="/y", urgent=True)
+    due()
+    notices.send_due()
+    assert len(mail.outbox) == 1
+    assert "Half of the time" in mail.outbox[0].body
+    assert "New" not in mail.outbox[0].body
+
+
+def test_a_claim_about_to_lapse_is_told_once_to_its_holder(
+    reachable: None, question: Ask, approver: User
+) -> None:
+    request = question()
+    claim(actor=approver, request_id=request.pk)
+    assert notices.warn_lapsing() == 0
+    soon = now() + dt.timedelta(minutes=2)
+    ApprovalRequest.objects.filter(pk=request.pk).update(lease_until=soon)
+    assert notices.warn_lapsing() == 1
+    assert notices.warn_lapsing() == 0
+    told = Notice.objects.get(urgent=True)
+    assert told.user == approver
+    assert "lapses" in told.title
+
+
+def test_digest_hours_are_a_preference(approver: User, signed_in: Callable[[User], Client]) -> None:
+    page = signed_in(approver)
+    fields = {"theme": "dark", "density": "compact", "time_zone": "UTC", "mail": "on"}
+    assert page.post("/me", {**fields, "digest_hours": "25"}).status_code == 422
+    assert page.post("/me", {**fields, "digest_hours": "13 8, 8"}).status_code == 302
+    approver.refresh_from_db()
+    assert approver.digest_hours == "8, 13"

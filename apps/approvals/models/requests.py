@@ -33,6 +33,7 @@ class ApprovalRequest(models.Model):
     tool = models.CharField(max_length=120)
     action_ref = models.UUIDField()
     intent_digest = models.CharField(max_length=64)
+    target = models.CharField(max_length=200, blank=True)
     action_digest = models.CharField(max_length=64)
     title = models.CharField(max_length=200)
     summary = models.TextField(blank=True)
@@ -125,6 +126,12 @@ class ApprovalRequest(models.Model):
                 name="request_alike",
             ),
             models.Index(fields=["agent", "intent_digest"], name="request_by_intent"),
+            models.Index(fields=["target", "-created_at"], name="request_by_target"),
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(status="pending", holder__isnull=False),
+                name="request_claim_lapses",
+            ),
             models.Index(
                 fields=["-decided_at", "-id"],
                 condition=Q(decided_at__isnull=False),

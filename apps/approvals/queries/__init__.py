@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from apps.approvals.queries.evidence import (
+    Pack,
+    pack_of,
+)
 from apps.approvals.queries.figures import (
     ANSWERED,
     INSIGHT,
+    LONGEST_DAYS,
     Insight,
+    InsightFilters,
     insight,
+    insight_lines,
     load_by_person,
     minutes,
 )
@@ -110,13 +117,16 @@ __all__ = [
     "COUNTED",
     "INSIGHT",
     "LISTED",
+    "LONGEST_DAYS",
     "NO_PLANTS",
     "VIEWS",
     "WANTED_PER_QUARTER",
     "Alike",
     "Inbox",
     "Insight",
+    "InsightFilters",
     "Lent",
+    "Pack",
     "QueueVigilance",
     "Rate",
     "Standing",
@@ -141,6 +151,7 @@ __all__ = [
     "in_view",
     "inbox",
     "insight",
+    "insight_lines",
     "last_answers",
     "lent_to",
     "live_training",
@@ -159,6 +170,7 @@ __all__ = [
     "open_for",
     "own_judgement_first",
     "own_queue_ids",
+    "pack_of",
     "people_of",
     "percent_of",
     "programme",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from apps.access.models import User
 from apps.approvals.models import (
     ApprovalRequest,
+    Exposure,
     Notice,
     Vote,
 )
@@ -41,9 +43,13 @@ def votes_of(request: ApprovalRequest) -> list[Vote]:
 
 
 def facts_of(request: ApprovalRequest) -> list[Fact]:
-    """The facts of the evidence, named and with their units as the tool's schema gives them."""
-    facts: dict[str, dict[str, Any]] = request.evidence.get("facts", {})
     tool = Tool.objects.filter(name=request.tool).only("facts_schema").first()
+    return facts_from(request.evidence, tool)
+
+
+def facts_from(evidence: Mapping[str, Any], tool: Tool | None) -> list[Fact]:
+    """The facts of the evidence, named and with their units as the tool's schema gives them."""
+    facts: dict[str, dict[str, Any]] = evidence.get("facts", {})
     schemas = tool.facts_schema.get("properties", {}) if tool else {}
     currency = str(facts.get("currency", {}).get("value", ""))
     return [
@@ -89,6 +95,8 @@ def alike(request: ApprovalRequest, days: int = 90) -> Alike:
         decided_at__gte=now() - dt.timedelta(days=days),
         status__in=("approved", "rejected", "returned"),
     ).exclude(pk=request.pk)
+    if request.is_seed:
+        rows = rows.exclude(pk__in=Exposure.objects.filter(request=request).values("seed__source"))
     shown = ("number", "title", "status", "execution", "outcome_note", "decided_at")
     found = list(rows.order_by("-decided_at").only(*shown)[:ALIKE])
     counts = Counter(row.status for row in found)

@@ -10,6 +10,9 @@ from apps.approvals.services.answers import (
     vote,
     vote_many,
 )
+from apps.approvals.services.evidence import (
+    note_reading,
+)
 from apps.approvals.services.queues import (
     change_checkpoint,
     create_checkpoint,
@@ -76,6 +79,7 @@ __all__ = [
     "make_seeds",
     "mark_execution",
     "note_look",
+    "note_reading",
     "note_skipped",
     "record_training",
     "release",

@@ -83,6 +83,7 @@ def ask(
         tool=tool,
         action_ref=action_ref,
         intent_digest=intent_digest,
+        target=target_of(evidence),
         action_digest=action_digest,
         title=title,
         summary=summary,
@@ -116,6 +117,11 @@ def ask(
     )
     tell_people(request, request.title)
     return request
+
+
+def target_of(evidence: dict[str, Any]) -> str:
+    """The first record that the action touches, as the tool names it."""
+    return str(next(iter(evidence.get("resources") or ()), ""))[:200]
 
 
 def tell_people(request: ApprovalRequest, title: str, *, urgent: bool = False) -> None:

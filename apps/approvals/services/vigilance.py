@@ -253,6 +253,7 @@ def show(seed: Seed, user: User) -> Exposure:
         agent_label=seed.agent.label,
         tool=seed.tool,
         action_ref=uuid7(),
+        target=source.target,
         intent_digest=digest({"seed": str(seed.pk), "user": user.pk}),
         action_digest=digest({"seed": str(seed.pk), "shown": str(uuid.uuid4())}),
         title=seed.title,

@@ -14,7 +14,6 @@ from apps.access.queries import holds
 from apps.approvals import queries, services
 from apps.approvals.models import ApprovalRequest
 from apps.approvals.states import Choice
-from apps.common import diffing
 from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
 from apps.registry.states import Risk
 
@@ -46,16 +45,16 @@ def show(
     request: PersonRequest, found: ApprovalRequest, status: int = 200, **extra: Any
 ) -> HttpResponse:
     why_not = queries.why_not(request.user, found)
-    will = found.evidence.get("will_happen", {})
+    votes = queries.votes_of(found)
     context = {
         **list_context(request),
         "item": found,
-        "changes": diffing.changed_fields(will.get("before", {}), will.get("after", {})),
-        "facts": queries.facts_of(found),
-        "votes": queries.votes_of(found),
+        "pack": queries.pack_of(
+            request.user, found, answered=any(vote.voter_id == request.user.pk for vote in votes)
+        ),
+        "votes": votes,
         "needs": found.checkpoints.select_related("checkpoint", "queue"),
         "why_not": why_not,
-        "alike": queries.alike(found),
         "choices": Choice.choices,
         "may_audit": holds(request.user, "audit.view"),
         **extra,
@@ -159,5 +158,14 @@ def snooze(request: PersonRequest, number: int) -> HttpResponse:
 def look(request: PersonRequest, number: int) -> HttpResponse:
     """The page tells that it is before a person's eyes; nothing is recorded on GET."""
     found = queries.request_numbered(request.user, number)
-    services.note_look(actor=request.user, request_id=found.pk)
+    seconds = request.POST.get("seconds", "")
+    if seconds.isdecimal():
+        services.note_reading(
+            actor=request.user,
+            request_id=found.pk,
+            seconds=int(seconds[:6]),
+            expanded=request.POST.getlist("part"),
+        )
+    else:
+        services.note_look(actor=request.user, request_id=found.pk)
     return HttpResponse(status=204)

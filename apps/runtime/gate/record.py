@@ -13,6 +13,7 @@ from apps.common.canonical import plain
 from apps.common.rows import insert, made
 from apps.ledger.services import record
 from apps.policies import services as policies
+from apps.registry.rules import resource
 from apps.runtime.gate.case import Case, count_action, facts_with_source, risk_of
 from apps.runtime.models import Action
 from apps.runtime.rules import LostLease, Outcome, Stopped, secret_free
@@ -178,12 +179,20 @@ def evidence_of(case: Case, action: Action, changed: list[str]) -> dict[str, Any
             "owner": str(agent.owner) if agent else "",
         },
         "tool": {"name": case.tool_name, "effect": case.tool.effect if case.tool else ""},
+        "resources": resources_of(case),
+        "on_behalf_of": action.on_behalf_of,
         "run_id": action.run_id,
         "step_id": action.step_id,
         "purpose": action.purpose,
         "changed": changed,
     }
     return plain(evidence)  # type: ignore[no-any-return]
+
+
+def resources_of(case: Case) -> list[str]:
+    """The records that the call touches, as the tool names them."""
+    keys = case.tool.resource_keys if case.tool else []
+    return [resource(key, case.arguments) for key in keys]
 
 
 def move(action: Action, *, to: str, **fields: Any) -> None:
