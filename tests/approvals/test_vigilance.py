@@ -222,11 +222,11 @@ def test_an_approved_seed_has_no_effect_and_is_in_no_figure(
 def test_the_answer_is_recorded_blind_and_then_revealed(ready: Seed, approver: User) -> None:
     request = shown_to(approver)
     answer(approver, request)
-    events = LedgerEvent.objects.filter(object_id=str(request.pk)).order_by("pk")
-    assert [event.type for event in events] == ["seed.answered", "seed.revealed"]
-    assert events[0].after is None or "defect" not in (events[0].after or {})
-    assert events[1].outcome == "missed"
-    assert "ten times" in events[1].after["defect"]
+    events = {each.type: each for each in LedgerEvent.objects.filter(object_id=str(request.pk))}
+    assert set(events) == {"seed.answered", "seed.revealed"}
+    assert "defect" not in (events["seed.answered"].after or {})
+    assert events["seed.revealed"].outcome == "missed"
+    assert "ten times" in (events["seed.revealed"].after or {})["defect"]
     exposure = Exposure.objects.get()
     assert (exposure.choice, exposure.right) == ("approve", False)
     with pytest.raises(Conflict):
