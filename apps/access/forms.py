@@ -37,6 +37,20 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         return name
 
 
+class ManagerForm(forms.Form):
+    user = forms.ModelChoiceField(
+        queryset=User.objects.filter(is_active=True).order_by("display_name"), label="Person"
+    )
+    manager = forms.ModelChoiceField(
+        queryset=User.objects.filter(is_active=True).order_by("display_name"),
+        required=False,
+        label="Managed by",
+        empty_label="Nobody",
+        help_text="Whoever manages an agent's owner does not vote on that agent in the council.",
+    )
+    reason = forms.CharField(max_length=500)
+
+
 class RoleForm(forms.Form):
     user = forms.ModelChoiceField(queryset=User.objects.filter(is_active=True))
     role = forms.ChoiceField(choices=list(ROLES.items()))

@@ -19,11 +19,15 @@ class Department(Tracked):
 
 
 class User(AbstractUser):
-    """A person. Preferences are the person's own and are not governed."""
+    """A person. Preferences are the person's own and are not governed; who manages whom changes
+    with a ledger event (it takes votes away in the council)."""
 
     display_name = models.CharField(max_length=120, blank=True)
     department = models.ForeignKey(
         Department, on_delete=models.PROTECT, null=True, blank=True, related_name="people"
+    )
+    manager = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reports"
     )
     time_zone = models.CharField(max_length=64, default="UTC")
     theme = models.CharField(

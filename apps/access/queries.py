@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -36,7 +37,7 @@ def holds(user: Any, permission: str) -> bool:
 
 def people() -> list[User]:
     """Everybody who can sign in, with `roles_now` (titles) for the people page."""
-    found = list(User.objects.filter(is_active=True).select_related("department"))
+    found = list(User.objects.filter(is_active=True).select_related("department", "manager"))
     given: dict[int, list[RoleAssignment]] = {}
     for assignment in live_assignments():
         given.setdefault(assignment.user_id, []).append(assignment)
@@ -52,3 +53,19 @@ def holders(permission: str) -> QuerySet[User]:
     roles = [role for role, permissions in MATRIX.items() if permission in permissions]
     held = live_assignments().filter(role__in=roles).values("user_id")
     return User.objects.filter(is_active=True, pk__in=held)
+
+
+def chains_of_command(people: Iterable[int]) -> dict[int, set[int]]:
+    """For each person everybody above them, up to the top."""
+    pairs = User.objects.filter(manager__isnull=False).values_list("pk", "manager_id")
+    boss: dict[int, int | None] = dict(pairs)
+    return {person: above(person, boss) for person in people}
+
+
+def above(person: int, boss: Mapping[int, int | None]) -> set[int]:
+    found: set[int] = set()
+    at = boss.get(person)
+    while at is not None and at not in found:
+        found.add(at)
+        at = boss.get(at)
+    return found

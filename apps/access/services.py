@@ -11,7 +11,7 @@ from django.db.models import F
 
 from apps.access.matrix import PERMISSIONS, ROLES
 from apps.access.models import Department, RoleAssignment, SignInFailure, User
-from apps.access.queries import holds
+from apps.access.queries import chains_of_command, holds
 from apps.common.acting import acting, current
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
@@ -92,6 +92,33 @@ def take_role(*, actor: User | None, assignment_id: int, reason: str) -> None:
         if not assignment.compare_and_set(where={"ends_at__isnull": True}, ends_at=now()):
             raise Conflict("This role was taken already.")
         record(type="role.revoked", object=assignment, reason=reason)
+
+
+@permitted("people.manage")
+@transaction.atomic
+def set_manager(*, actor: User | None, user: User, manager: User | None, reason: str) -> None:
+    """Says who manages a person. Not oneself about oneself, and nobody in a circle: whoever manages
+    an agent's owner does not vote on that agent."""
+    if actor is not None and actor.pk == user.pk:
+        raise NotPermitted("Nobody says who manages themselves; ask another administrator.")
+    if not reason.strip():
+        raise Invalid("Say why.", fields={"reason": ["Say why."]})
+    row = User.objects.select_for_update().get(pk=user.pk)
+    if manager is not None:
+        chain = chains_of_command([manager.pk])[manager.pk]
+        if row.pk == manager.pk or row.pk in chain:
+            words = f"{user} stands above {manager} already."
+            raise Invalid(words, fields={"manager": [words]})
+    moved = User.objects.filter(pk=row.pk, manager=row.manager_id).update(manager=manager)
+    if not moved:
+        raise Conflict("Somebody else has just changed this.")
+    record(
+        type="person.manager_set",
+        object=row,
+        reason=reason,
+        before={"manager": str(row.manager or "")},
+        after={"manager": str(manager or "")},
+    )
 
 
 def save_preferences(*, user: User, **preferences: Any) -> None:

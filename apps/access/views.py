@@ -11,11 +11,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from apps.access import demo, queries, services
-from apps.access.forms import PreferencesForm, RoleForm
+from apps.access.forms import ManagerForm, PreferencesForm, RoleForm
 from apps.access.guards import PersonRequest, needs
 from apps.access.matrix import ROLES
 from apps.access.models import User
+from apps.common.errors import Invalid
 from apps.common.middleware import told
+
+MANAGER_IDS = "manager_%s"
 
 
 def address_of(request: HttpRequest) -> str:
@@ -68,9 +71,34 @@ def preferences(request: PersonRequest) -> HttpResponse:
     return render(request, "access/preferences.html", {"form": form}, status=status)
 
 
+def people_page(
+    request: HttpRequest, role: RoleForm | None = None, manager: ManagerForm | None = None
+) -> HttpResponse:
+    context = {
+        "people": queries.people(),
+        "form": role or RoleForm(),
+        "manager_form": manager or ManagerForm(auto_id=MANAGER_IDS),
+    }
+    return render(request, "access/people.html", context, status=422 if role or manager else 200)
+
+
 @needs("people.manage")
 def people(request: HttpRequest) -> HttpResponse:
-    return render(request, "access/people.html", {"people": queries.people(), "form": RoleForm()})
+    return people_page(request)
+
+
+@needs("people.manage")
+@require_POST
+def set_manager(request: PersonRequest) -> HttpResponse:
+    form = ManagerForm(request.POST, auto_id=MANAGER_IDS)
+    if form.is_valid():
+        try:
+            services.set_manager(actor=request.user, **form.cleaned_data)
+        except Invalid as error:
+            form.add_error("manager", error.sentence)
+        else:
+            return told(request, "It is on record who manages them.", "access:people")
+    return people_page(request, manager=form)
 
 
 @needs("people.manage")
@@ -78,8 +106,7 @@ def people(request: HttpRequest) -> HttpResponse:
 def give_role(request: PersonRequest) -> HttpResponse:
     form = RoleForm(request.POST)
     if not form.is_valid():
-        context = {"people": queries.people(), "form": form}
-        return render(request, "access/people.html", context, status=422)
+        return people_page(request, role=form)
     given = services.give_role(actor=request.user, **form.cleaned_data)
     return told(request, f"{given}.", "access:people")
 

@@ -49,7 +49,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "stopped": ("warn", "Stopped"),
         "effective": ("ok", "In force"),
         "defeated": ("mute", "Not adopted"),
-        "inquorate": ("mute", "Not adopted"),
+        "inquorate": ("warn", "No quorum yet"),
         "vetoed": ("mute", "Not adopted"),
         "escalated": ("danger", "Escalated"),
         "withdrawn": ("mute", "Withdrawn"),
@@ -58,12 +58,19 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "for": ("ok", "For"),
         "against": ("danger", "Against"),
         "abstain": ("mute", "Abstains"),
+        "conflict": ("mute", "Abstains, being partial"),
         "veto": ("danger", "Veto"),
     },
     "objection": {
         "open": ("hold", "Open"),
         "answered": ("ok", "Answered"),
+        "escalated": ("warn", "Answer not accepted"),
         "withdrawn": ("mute", "Withdrawn"),
+    },
+    "question": {
+        "open": ("hold", "Open"),
+        "yes": ("info", "Yes"),
+        "no": ("mute", "No"),
     },
     "measure": {
         "asked": ("hold", "Waits for a second person"),

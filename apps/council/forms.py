@@ -3,13 +3,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
 from apps.access.models import User
 from apps.approvals.models import Checkpoint
-from apps.council.states import Function, MeasureKind
+from apps.council.states import PERIOD_WORDS, Function, MeasureKind, MotionClass
 from apps.policies.models import Policy
+from apps.policies.states import VersionStatus
 from apps.registry.models import Agent, Tool
 from apps.registry.rules import scope_problem
+from apps.registry.states import AgentStatus, ToolStatus
 
 
 class WhyForm(forms.Form):
@@ -52,32 +55,87 @@ class SeatMotionForm(WhyForm):
     field_order = ("user", "function", "rationale")
 
 
-class RulesMotionForm(WhyForm):
-    values = forms.JSONField(
-        label="Rules",
-        help_text="Periods in days by class, collapse, guardians; what is left out is as before.",
+class EndSeatForm(WhyForm):
+    cause = forms.ChoiceField(
+        label="Does it end for cause?",
+        choices=[
+            ("no", "No: they leave. Ballots that are open still wait for their vote."),
+            ("yes", "For cause: a vote they have not cast yet is not waited for, nor taken."),
+        ],
+        widget=forms.RadioSelect,
+        initial="no",
     )
-    field_order = ("values", "rationale")
+    field_order = ("cause", "rationale")
+
+
+class RulesMotionForm(WhyForm):
+    """The council's rules, field by field; as they stand, to begin with."""
+
+    collapse = forms.BooleanField(
+        required=False, label="Identical votes of one department count as one"
+    )
+    guardians = forms.MultipleChoiceField(
+        choices=Function.choices,
+        widget=forms.CheckboxSelectMultiple,
+        label="Guardians: they may veto what loosens, and stop what was adopted",
+    )
+    authority = forms.ModelChoiceField(
+        queryset=User.objects.filter(is_active=True).order_by("display_name"),
+        to_field_name="username",
+        required=False,
+        empty_label="Nobody: such motions stay escalated",
+        label="Who decides where too few members may vote",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for klass in MotionClass:
+            for name, words in PERIOD_WORDS.items():
+                self.fields[f"{klass}-{name}"] = forms.IntegerField(
+                    min_value=0, max_value=90, label=f"{klass.label}: {words}"
+                )
+        self.order_fields([*[name for name in self.fields if "-" in name], *self.LAST])
+
+    LAST = ("guardians", "authority", "collapse", "rationale")
+
+    def values(self) -> dict[str, Any]:
+        """As the council's rules are stored."""
+        data = self.cleaned_data
+        return {
+            "periods": {
+                klass.value: {name: data[f"{klass}-{name}"] for name in PERIOD_WORDS}
+                for klass in MotionClass
+            },
+            "collapse": data["collapse"],
+            "guardians": data["guardians"],
+            "authority": data["authority"].username if data["authority"] else "",
+        }
 
 
 class MeasureForm(forms.Form):
-    kind = forms.ChoiceField(choices=MeasureKind.choices, label="What")
-    target = forms.CharField(
-        max_length=120, help_text="The agent's, tool's or policy's name, as its page shows it."
-    )
+    what = forms.ChoiceField(label="What is to stop")
     reason = forms.CharField(
         label="What is the danger?", widget=forms.Textarea(attrs={"rows": 3}), max_length=2000
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = [
-            *Agent.objects.order_by("slug").values_list("slug", flat=True)[:200],
-            *Tool.objects.order_by("name").values_list("name", flat=True)[:200],
-            *Policy.objects.order_by("slug").values_list("slug", flat=True)[:200],
+        running = Agent.objects.exclude(status=AgentStatus.RETIRED).order_by("name")
+        frozen = Policy.objects.filter(versions__status=VersionStatus.IN_FORCE).order_by("title")
+        self.fields["what"].choices = [  # type: ignore[attr-defined]
+            ("", "Choose one"),
+            ("An agent", named(MeasureKind.SUSPEND_AGENT, running, "slug", "name")),
+            ("A tool, for every agent", named(MeasureKind.DENY_TOOL, tools(), "name", "title")),
+            ("A policy's permissions", named(MeasureKind.FREEZE_POLICY, frozen, "slug", "title")),
         ]
-        self.names = sorted(set(names))
-        self.fields["target"].widget.attrs["list"] = "targets"
+
+
+def tools() -> QuerySet[Tool]:
+    return Tool.objects.filter(status=ToolStatus.ACTIVE).order_by("name")
+
+
+def named(kind: str, rows: QuerySet[Any], code: str, words: str) -> list[tuple[str, str]]:
+    return [(f"{kind}:{key}", label) for key, label in rows.values_list(code, words)[:300]]
 
 
 class SittingForm(forms.Form):

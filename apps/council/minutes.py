@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apps.access.models import User
 from apps.council.models import Motion, Note, Sitting
+from apps.council.queries.agenda import decided_in
 
 
 def minutes_of(sitting: Sitting) -> str:
@@ -19,11 +20,7 @@ def minutes_of(sitting: Sitting) -> str:
         "",
         "Decisions",
     ]
-    decided = Motion.objects.filter(
-        ballot_opened_at__isnull=False,
-        ballot_closes_at__gte=sitting.opened_at,
-    ).order_by("number")
-    told = [line for motion in decided for line in motion_lines(motion)]
+    told = [line for motion in decided_in(sitting) for line in motion_lines(motion)]
     lines += told or ["None fell."]
     lines += ["", "Notes"]
     notes = Note.objects.filter(sitting=sitting).order_by("at", "pk")

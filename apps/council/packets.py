@@ -13,8 +13,8 @@ from apps.common.canonical import plain
 from apps.common.clock import now
 from apps.common.errors import Invalid
 from apps.council.models import Charter, Seat
-from apps.council.rules import constitution_from
-from apps.council.states import Function
+from apps.council.rules import Constitution, constitution_from
+from apps.council.states import PERIOD_WORDS, Function, MotionClass
 from apps.policies.bench import rules_in_force
 from apps.policies.text import binds, concerns
 from apps.registry.models import Agent, Grant, Tool
@@ -99,13 +99,12 @@ def binding_rules(agent: Agent, tools: list[Tool]) -> list[dict[str, Any]]:
 
 
 def checkpoint_packet(checkpoint: Checkpoint, approvers: int) -> dict[str, Any]:
+    """`changes` is what members read: what, now, then."""
+    what = f"People at {checkpoint.title} ({checkpoint.queue})"
     return plain(  # type: ignore[no-any-return]
         {
             "checkpoint": checkpoint.slug,
-            "title": checkpoint.title,
-            "queue": str(checkpoint.queue),
-            "before": checkpoint.approvers,
-            "after": approvers,
+            "changes": [{"what": what, "before": checkpoint.approvers, "after": approvers}],
         }
     )
 
@@ -117,12 +116,42 @@ def rules_packet(payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if "end_seat" in payload:
         return end_packet(payload)
     before = Charter.objects.first()
+    after = payload.get("values", {})
     try:
-        constitution_from(payload.get("values", {}))
+        old = constitution_from(before.values if before else {})
+        new = constitution_from(after)
+        changes = changed(told(old), told(new))
     except ValueError as error:
         raise Invalid(str(error), fields={"values": [str(error)]}) from error
-    packet = {"before": before.values if before else {}, "after": payload.get("values", {})}
-    return "Change of the council's rules", plain(packet)
+    name = new.authority
+    if name and not User.objects.filter(username=name, is_active=True).exists():
+        raise Invalid(f"There is nobody named {name}.", fields={"authority": ["Choose a person."]})
+    if not changes:
+        raise Invalid("These are the rules as they stand.", "unchanged")
+    return "Change of the council's rules", plain({"changes": changes, "after": after})
+
+
+def told(rules: Constitution) -> dict[str, str]:
+    """The council's rules, each in words."""
+    periods = {
+        f"{MotionClass(klass).label}: {PERIOD_WORDS[name]}": f"{days}"
+        for klass, given in rules.periods.items()
+        for name, days in given.items()
+    }
+    return {
+        **periods,
+        "Identical votes of one department": "count as one" if rules.collapse else "count each",
+        "Guardians": ", ".join(sorted(Function(name).label for name in rules.guardians)),
+        "Who decides where too few may vote": rules.authority or "nobody",
+    }
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:
+    return [
+        {"what": what, "before": before[what], "after": after[what]}
+        for what in before
+        if before[what] != after[what]
+    ]
 
 
 def seat_packet(asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -132,7 +161,8 @@ def seat_packet(asked: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if Seat.objects.filter(user=user, ends_at=None).exists():
         raise Invalid(f"{user} has a seat already.", fields={"user": ["Has a seat already."]})
     function = Function(asked["function"]).label
-    packet = {"seat": {"person": str(user), "function": function, "home": str(user.department)}}
+    changes = [{"what": f"A seat for {function}", "before": "–", "after": str(user)}]
+    packet = {"seat": {"person": str(user), "home": str(user.department)}, "changes": changes}
     return f"A seat for {user} ({function})", plain(packet)
 
 
@@ -140,5 +170,7 @@ def end_packet(payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     seat = Seat.objects.filter(pk=payload["end_seat"], ends_at=None).first()
     if seat is None:
         raise Invalid("There is no such seat.")
-    packet = {"end_seat": str(seat), "cause": bool(payload.get("cause"))}
+    after = "ends for cause" if payload.get("cause") else "ends; they leave"
+    changes = [{"what": f"The seat of {seat}", "before": "sits", "after": after}]
+    packet = {"end_seat": str(seat), "cause": bool(payload.get("cause")), "changes": changes}
     return f"The seat of {seat.user} ends", plain(packet)

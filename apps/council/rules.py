@@ -135,6 +135,9 @@ def valid_veto(eligible: Mapping[int, Elector], counted: Mapping[int, Vote]) -> 
     )
 
 
+COUNTS_AS = {"veto": "against", "conflict": "abstain"}
+
+
 def counts(
     base: Tally,
     eligible: Mapping[int, Elector],
@@ -144,7 +147,7 @@ def counts(
     voices = {"for": 0, "against": 0, "abstain": 0}
     seen: set[tuple[str, str]] = set()
     for person, vote in counted.items():
-        choice = "against" if vote.choice == "veto" else vote.choice
+        choice = COUNTS_AS.get(vote.choice, vote.choice)
         home = eligible[person].affiliation
         if rules.collapse and home:
             if (home, choice) in seen:
@@ -193,6 +196,25 @@ def settled(electorate: Sequence[Elector], votes: Sequence[Vote], rules: ClassRu
     return len(outcomes) == 1
 
 
+def came_late(before: Tally, after: Tally) -> bool:
+    """Whether a vote made the quorum: in the last days of a ballot it then stays open longer, so
+    that those who relied on its absence may still answer."""
+    return before.outcome == "inquorate" and after.outcome != "inquorate"
+
+
+def show_of_hands(asked: int, yes: int, no: int, *, over: bool) -> bool | None:
+    """What members decide among themselves: at once when more than half of those asked say the
+    same; when its time is over, by more yes than no if more than half have answered. A tie and
+    silence are a no. None while it is open."""
+    if yes * 2 > asked:
+        return True
+    if no * 2 > asked:
+        return False
+    if not over:
+        return None
+    return yes > no and (yes + no) * 2 > asked
+
+
 @dataclass(frozen=True)
 class Ties:
     """What binds a person to a motion."""
@@ -201,8 +223,10 @@ class Ties:
     created_agent: bool = False
     wrote_text: bool = False
     manages_owner: bool = False
+    found_partial: str = ""
     subject_of_incident: bool = False
     declared: str = ""
+    away: str = ""
 
 
 def recusal(ties: Ties, klass: str) -> str:
@@ -216,6 +240,8 @@ def recusal(ties: Ties, klass: str) -> str:
         return "Is the subject of the incident."
     if ties.manages_owner:
         return "Manages the owner."
+    if ties.found_partial:
+        return f"The other members found them partial: {ties.found_partial}"
     if ties.wrote_text and klass != "standard":
         return "Wrote the text."
     return ties.declared
@@ -232,24 +258,28 @@ def class_of(kind: str, *, loosens: bool, new_capability: bool) -> str:
 
 
 DEFAULTS: dict[str, dict[str, int]] = {
-    "standard": {"comment": 2, "ballot": 3, "least_open": 1, "timelock": 0},
-    "significant": {"comment": 5, "ballot": 5, "least_open": 1, "timelock": 1},
-    "constitutional": {"comment": 10, "ballot": 10, "least_open": 1, "timelock": 3},
+    "standard": {"comment": 2, "ballot": 3, "least_open": 1, "late": 1, "timelock": 0},
+    "significant": {"comment": 5, "ballot": 5, "least_open": 1, "late": 2, "timelock": 1},
+    "constitutional": {"comment": 10, "ballot": 10, "least_open": 1, "late": 2, "timelock": 3},
 }
-PERIODS = ("comment", "ballot", "least_open", "timelock")
-EMERGENCY_DAYS, EXTENDED_DAYS = 3, 14
+PERIODS = ("comment", "ballot", "least_open", "late", "timelock")
+EMERGENCY_DAYS, EXTENDED_DAYS, REPORT_DAYS = 3, 14, 2
+CERTIFIED_DAYS, NOTICE_DAYS = 180, 30
+DISSENT_DAYS, CHALLENGE_DAYS, STOPPED_DAYS, SECOND_BALLOT_DAYS = 2, 2, 5, 1
+ANNOUNCED_HOURS = (24, 4)
 POWERS = ("security", "compliance", "chair")
 
 
 @dataclass(frozen=True)
 class Constitution:
     """The council's own rules as they stand: periods in days by class, whether ballots of one
-    department count as one, and the functions that may veto and stop. Changed by a constitutional
-    motion only."""
+    department count as one, the functions that may veto and stop, and who decides (a user name)
+    where too few members may. Changed by a constitutional motion only."""
 
     periods: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: DEFAULTS)
     collapse: bool = False
     guardians: tuple[str, ...] = ("security", "compliance")
+    authority: str = ""
 
     def rules_for(self, klass: str, *, loosens: bool) -> ClassRules:
         return replace(CLASSES[klass], collapse=self.collapse, vetoes=loosens)
@@ -264,7 +294,7 @@ def constitution_from(values: Mapping[str, object]) -> Constitution:
         raise ValueError("Periods are given by class.")
     for klass, found in given.items():
         if not isinstance(found, Mapping) or set(found) - set(PERIODS):
-            raise ValueError(f"The periods of {klass} are comment, ballot, least_open, timelock.")
+            raise ValueError(f"The periods of {klass} are {', '.join(PERIODS)}.")
         for name, days in found.items():
             if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= 90:
                 raise ValueError(f"{name} of {klass} is a number of days from 0 to 90.")
@@ -274,7 +304,12 @@ def constitution_from(values: Mapping[str, object]) -> Constitution:
     guardians = values.get("guardians", ["security", "compliance"])
     if not isinstance(guardians, (list, tuple)) or not guardians:
         raise ValueError("Somebody must be able to stop a motion in its waiting time.")
-    return Constitution(periods, bool(values.get("collapse", False)), tuple(map(str, guardians)))
+    return Constitution(
+        periods,
+        bool(values.get("collapse", False)),
+        tuple(map(str, guardians)),
+        str(values.get("authority", "")),
+    )
 
 
 def loosens(kind: str, packet: Mapping[str, object]) -> bool:

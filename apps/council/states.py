@@ -24,18 +24,28 @@ M = MotionStatus
 MOVES: dict[str, tuple[str, ...]] = {
     M.DRAFT: (M.COMMENT, M.WITHDRAWN),
     M.COMMENT: (M.BALLOT, M.WITHDRAWN, M.ESCALATED),
-    M.BALLOT: (M.COMMENT, M.WAITING, M.DEFEATED, M.INQUORATE, M.VETOED, M.WITHDRAWN),
+    M.BALLOT: (
+        M.COMMENT,
+        M.WAITING,
+        M.DEFEATED,
+        M.INQUORATE,
+        M.VETOED,
+        M.WITHDRAWN,
+        M.ESCALATED,
+    ),
     M.WAITING: (M.EFFECTIVE, M.STOPPED, M.ADOPTED, M.COMMENT),
     M.STOPPED: (M.WAITING, M.VETOED),
     M.ADOPTED: (M.EFFECTIVE, M.COMMENT, M.WITHDRAWN),
     M.EFFECTIVE: (),
     M.DEFEATED: (),
-    M.INQUORATE: (M.BALLOT, M.DEFEATED),
+    M.INQUORATE: (M.BALLOT, M.COMMENT, M.WITHDRAWN, M.ESCALATED),
     M.VETOED: (),
-    M.ESCALATED: (M.WITHDRAWN,),
+    M.ESCALATED: (M.WAITING, M.DEFEATED, M.WITHDRAWN),
     M.WITHDRAWN: (),
 }
-OPEN = (M.DRAFT, M.COMMENT, M.BALLOT, M.WAITING, M.STOPPED, M.ADOPTED, M.INQUORATE)
+OPEN = (
+    M.DRAFT, M.COMMENT, M.BALLOT, M.WAITING, M.STOPPED, M.ADOPTED, M.INQUORATE, M.ESCALATED,
+)  # fmt: skip
 
 
 class Kind(TextChoices):
@@ -53,10 +63,21 @@ class MotionClass(TextChoices):
     CONSTITUTIONAL = "constitutional", "Constitutional"
 
 
+# How people call the periods of a class (rules.PERIODS).
+PERIOD_WORDS = {
+    "comment": "comments, days",
+    "ballot": "ballot, days",
+    "least_open": "open for at least, days",
+    "late": "longer when the quorum comes late, days",
+    "timelock": "waiting time, days",
+}
+
+
 class Choice(TextChoices):
     FOR = "for", "For"
     AGAINST = "against", "Against"
     ABSTAIN = "abstain", "Abstain"
+    CONFLICT = "conflict", "Abstain, being partial"
     VETO = "veto", "Veto"
 
 
@@ -81,7 +102,21 @@ class CommentKind(TextChoices):
 class ObjectionStatus(TextChoices):
     OPEN = "open", "Open"
     ANSWERED = "answered", "Answered"
+    ESCALATED = "escalated", "Answer not accepted"
     WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class QuestionKind(TextChoices):
+    """What members decide among themselves, by a show of hands that is recorded."""
+
+    IMPARTIAL = "impartial", "Impartiality of a member"
+    STOP = "stop", "Whether a stopped motion goes on"
+
+
+class QuestionStatus(TextChoices):
+    OPEN = "open", "Open"
+    YES = "yes", "Yes"
+    NO = "no", "No"
 
 
 class MeasureKind(TextChoices):

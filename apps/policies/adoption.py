@@ -4,6 +4,8 @@ way past the council, for administrators neither."""
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import transaction
 
 from apps.common.acting import acting
@@ -70,3 +72,12 @@ def enforce(*, version: PolicyVersion, reason: str) -> PolicyVersion:
         bump()
         record(type="policy.activated", object=row, reason=reason, after={"digest": row.digest})
     return row
+
+
+@transaction.atomic
+def set_review(*, policy: Policy, on: dt.date, reason: str) -> None:
+    """Until when the council looks at the policy again. Nothing ends by itself on that day."""
+    row = Policy.lock(policy.pk)
+    with acting(reason=reason):
+        if row.review_by != on and row.compare_and_set(where={}, review_by=on):
+            record(type="policy.review_set", object=row, reason=reason, after={"review_by": on})

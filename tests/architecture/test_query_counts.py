@@ -56,6 +56,8 @@ def pages() -> dict[str, tuple[str, str]]:
         "decisions": ("member", "/decisions/"),
         "motion": ("member", "/decisions/M-1001"),
         "council": ("member", "/council/"),
+        "seats": ("chair", "/council/seats"),
+        "calendar": ("member", "/council/calendar"),
         "emergency": ("chair", "/council/emergency"),
         "runs": ("operator", "/runs/"),
         "run": ("operator", f"/runs/R-{run.number}"),

@@ -14,11 +14,8 @@ from playwright.sync_api import Page
 from apps.access.models import User
 from apps.approvals.models import ApprovalRequest
 from apps.common.clock import now
-from apps.council.models import Motion, Sitting
-from apps.council.services import (
-    sittings,
-    sweeps,
-)
+from apps.council.models import Measure, Motion, Seat, Sitting
+from apps.council.services import emergency, sittings, sweeps
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run
 from apps.pilots.invoices.models import InvoiceDocument
@@ -56,6 +53,12 @@ def council_things() -> tuple[Motion, Sitting, Backtest]:
         row = start_backtest(actor=chair, version=draft)
         while work_on(row.pk):
             pass
+        emergency.ask_measure(
+            actor=User.objects.get(username="security"),
+            kind="deny_tool",
+            target="payments.schedule",
+            reason="It pays twice.",
+        )
     return motion, Sitting.objects.get(), Backtest.objects.get()
 
 
@@ -65,6 +68,7 @@ def pages() -> dict[str, list[str]]:
     event, document = LedgerEvent.objects.order_by("-pk").first(), InvoiceDocument.objects.get()
     assert event is not None
     motion, sitting, backtest = council_things()
+    measure, seat = Measure.objects.get(), Seat.objects.order_by("pk")[0]
     judged = JudgedRequest.objects.order_by("-at")[0]
     return {
         "amara": [
@@ -124,11 +128,16 @@ def pages() -> dict[str, list[str]]:
             "/decisions/",
             f"/decisions/M-{motion.number}",
             "/council/",
+            "/council/calendar",
         ],
         "chair": [
             "/council/emergency",
             "/inbox/vigilance",
             "/inbox/vigilance/template",
+            f"/council/emergency/{measure.reference}",
+            "/council/seats",
+            f"/council/seats/{seat.pk}/end",
+            "/decisions/propose/rules",
             "/council/sittings/new",
             f"/council/sittings/S-{sitting.number}",
         ],

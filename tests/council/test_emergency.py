@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from apps.access.models import User
+from apps.approvals.models import Notice
 from apps.common.clock import now
 from apps.common.errors import Conflict, NotPermitted
 from apps.council.models import Measure, Motion
 from apps.council.services import ballots, emergency, sweeps
+from apps.ledger.models import LedgerEvent
 from apps.policies.models import PolicyVersion
 from apps.registry.models import Agent, Tool
 from apps.registry.queries import standing
@@ -32,7 +35,10 @@ def taken(council: Council, kind: str, target: str) -> Measure:
 
 
 def lapse(measure: Measure, *, ago: dt.timedelta = dt.timedelta(seconds=1)) -> None:
-    Measure.objects.filter(pk=measure.pk).update(ends_at=now() - ago)
+    """Its three days are over, and beat comes by so much later."""
+    ends_at = now() - ago
+    began_at = ends_at - dt.timedelta(days=3)
+    Measure.objects.filter(pk=measure.pk).update(began_at=began_at, ends_at=ends_at)
     emergency.sweep()
     measure.refresh_from_db()
 
@@ -154,6 +160,80 @@ def test_the_same_measure_is_not_renewed_without_the_council(
     lapse(taken(council, "suspend_agent", agent.slug))
     with pytest.raises(Conflict, match="bring it to the council"):
         taken(council, "suspend_agent", agent.slug)
+
+
+def test_what_was_lifted_may_be_taken_again_for_the_time_that_is_left(
+    council: Council, agent: Agent
+) -> None:
+    first = taken(council, "suspend_agent", agent.slug)
+    began_at = now() - dt.timedelta(days=2, hours=20)
+    Measure.objects.filter(pk=first.pk).update(began_at=began_at)
+    emergency.lift(actor=council["chair"], measure=first, reason="It seems over.")
+    second = taken(council, "suspend_agent", agent.slug)
+    assert second.ends_at is not None
+    assert second.ends_at - now() < dt.timedelta(hours=4, minutes=1)
+
+
+def test_the_end_is_announced_a_day_and_four_hours_before_once_each(
+    council: Council, agent: Agent
+) -> None:
+    measure = taken(council, "suspend_agent", agent.slug)
+
+    def told(user: User) -> list[str]:
+        return list(Notice.objects.filter(user=user).order_by("at").values_list("title", flat=True))
+
+    emergency.sweep()
+    owner = agent.owner
+    assert len(told(owner)) == 2
+    for left, words in ((23, "Ends within a day"), (3, "Last hours")):
+        ends_at = now() + dt.timedelta(hours=left)
+        Measure.objects.filter(pk=measure.pk).update(ends_at=ends_at)
+        before = len(told(owner))
+        emergency.sweep()
+        emergency.sweep()
+        assert len(told(owner)) == before + 1
+        assert told(owner)[-1].startswith(words)
+        assert told(council["legal"])[-1].startswith(words)
+    lapse(measure)
+    assert told(owner)[-1].startswith("Emergency measure lapsed")
+
+
+def test_those_who_took_it_report_within_two_days_and_once(
+    council: Council, agent: Agent, signed_in: Callable[[User], Client]
+) -> None:
+    measure = taken(council, "suspend_agent", agent.slug)
+    member = signed_in(council["legal"])
+    assert "Emergency measures to be reported on" in member.get("/council/").content.decode()
+    with pytest.raises(NotPermitted):
+        emergency.give_report(actor=council["legal"], measure=measure, text="It was fine.")
+    url = f"/council/emergency/{measure.reference}"
+    chair = signed_in(council["chair"])
+    assert chair.post(f"{url}/report", {"text": " "}).status_code == 422
+    assert chair.post(f"{url}/report", {"text": "It paid twice."}).status_code == 302
+    with pytest.raises(Conflict):
+        emergency.give_report(actor=council["security"], measure=measure, text="Me, too.")
+    assert "It paid twice." in member.get(url).content.decode()
+    event = LedgerEvent.objects.get(type="measure.reported")
+    assert event.after == {"late": False}
+
+
+def test_the_second_person_sees_in_numbers_what_it_stops(
+    council: Council, agent: Agent, tool: Tool, policy: Callable[..., Any],
+    signed_in: Callable[[User], Client], stranger: User,
+) -> None:  # fmt: skip
+    policy(FORBID_GLASS, slug="glass")
+    shown = {
+        "suspend_agent": (agent.slug, "It acted 0 times in the last 24 hours."),
+        "deny_tool": (tool.name, "Every call of it is refused, for 1 agent with a permission."),
+        "freeze_policy": ("glass", "Its prohibitions and checkpoints stay: 1."),
+    }
+    for kind, (target, words) in shown.items():
+        measure = emergency.ask_measure(
+            actor=council["security"], kind=kind, target=target, reason="Odd."
+        )
+        url = f"/council/emergency/{measure.reference}"
+        assert words in signed_in(council["chair"]).get(url).content.decode()
+        assert signed_in(stranger).get(url).status_code == 404
 
 
 def test_what_nobody_seconds_is_dropped(council: Council, agent: Agent) -> None:

@@ -10,8 +10,9 @@ from django.test import Client
 from apps.access.models import User
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
-from apps.council.models import Ballot, Comment
-from apps.council.services import motions, proposals, sweeps
+from apps.council.models import Ballot, Comment, Motion
+from apps.council.services import comments, motions, proposals, sweeps
+from apps.ledger.models import LedgerEvent
 from apps.policies import backtests, replay
 from apps.policies.models import Policy, PolicyVersion
 from apps.policies.services import create_policy, save_draft, state_claim
@@ -63,7 +64,7 @@ def test_an_objection_without_an_answer_keeps_the_ballot_shut(
     author = council["compliance"]
     motion = proposals.propose_policy(actor=author, version=draft_of(base, author), rationale="x")
     motions.second(actor=council["chair"], motion=motion)
-    raised = motions.comment(
+    raised = comments.comment(
         actor=council["risk"], motion=motion, text="We sell steel.", kind="objection"
     )
     over(motion, "comment_ends_at")
@@ -71,10 +72,10 @@ def test_an_objection_without_an_answer_keeps_the_ballot_shut(
     motion.refresh_from_db()
     assert motion.status == "comment"
     with pytest.raises(NotPermitted):
-        motions.answer(actor=council["legal"], objection=raised, text="No.", kind="dismissed")
+        comments.answer(actor=council["legal"], objection=raised, text="No.", kind="dismissed")
     with pytest.raises(Invalid):
-        motions.answer(actor=author, objection=raised, text=" ", kind="dismissed")
-    motions.answer(actor=author, objection=raised, text="Not on shelves.", kind="dismissed")
+        comments.answer(actor=author, objection=raised, text=" ", kind="dismissed")
+    comments.answer(actor=author, objection=raised, text="Not on shelves.", kind="dismissed")
     sweeps.sweep()
     motion.refresh_from_db()
     assert motion.status == "ballot"
@@ -84,10 +85,10 @@ def test_only_whoever_objected_takes_it_back(base: PolicyVersion, council: Counc
     author = council["compliance"]
     motion = proposals.propose_policy(actor=author, version=draft_of(base, author), rationale="x")
     motions.second(actor=council["chair"], motion=motion)
-    raised = motions.comment(actor=council["risk"], motion=motion, text="No.", kind="objection")
+    raised = comments.comment(actor=council["risk"], motion=motion, text="No.", kind="objection")
     with pytest.raises(Conflict):
-        motions.withdraw_objection(actor=council["legal"], objection=raised)
-    motions.withdraw_objection(actor=council["risk"], objection=raised)
+        comments.withdraw_objection(actor=council["legal"], objection=raised)
+    comments.withdraw_objection(actor=council["risk"], objection=raised)
     assert Comment.objects.get().status == "withdrawn"
 
 
@@ -173,6 +174,66 @@ def test_the_proposer_takes_a_motion_back_before_the_close(
     assert PolicyVersion.objects.get(pk=motion.version_id).status == "declined"
     with pytest.raises(Conflict):
         vote(motion, council["chair"])
+
+
+def test_votes_cast_before_a_withdrawal_are_counted_and_published(
+    base: PolicyVersion, council: Council, signed_in: Callable[[User], Client]
+) -> None:
+    motion = in_ballot(base, council)
+    vote(motion, council["chair"], "against", "Steel is fine.")
+    motions.withdraw(actor=council["compliance"], motion=motion, reason="Thought again.")
+    motion.refresh_from_db()
+    assert (motion.result["against"], motion.result["cast"]) == (1, 1)
+    assert LedgerEvent.objects.filter(type="motion.tallied").count() == 1
+    page = signed_in(council["risk"]).get(f"/decisions/M-{motion.number}").content.decode()
+    assert "Steel is fine." in page
+
+
+def test_nothing_is_withdrawn_after_the_ballot_has_closed(
+    base: PolicyVersion, council: Council
+) -> None:
+    motion = in_ballot(base, council)
+    Motion.objects.filter(pk=motion.pk).update(ballot_closes_at=now())
+    with pytest.raises(Conflict, match="closed"):
+        motions.withdraw(actor=council["compliance"], motion=motion, reason="It goes badly.")
+
+
+def test_an_answer_that_is_not_accepted_stands_beside_the_ballot(
+    base: PolicyVersion, council: Council, signed_in: Callable[[User], Client]
+) -> None:
+    author = council["compliance"]
+    motion = proposals.propose_policy(actor=author, version=draft_of(base, author), rationale="x")
+    motions.second(actor=council["chair"], motion=motion)
+    raised = comments.comment(actor=council["risk"], motion=motion, text="No.", kind="objection")
+    with pytest.raises(Conflict):
+        comments.escalate_objection(actor=council["risk"], objection=raised)
+    comments.answer(actor=author, objection=raised, text="It is fine.", kind="dismissed")
+    with pytest.raises(Conflict):
+        comments.escalate_objection(actor=council["legal"], objection=raised)
+    comments.escalate_objection(actor=council["risk"], objection=raised)
+    over(motion, "comment_ends_at")
+    sweeps.sweep()
+    motion.refresh_from_db()
+    assert motion.status == "ballot"
+    page = signed_in(council["legal"])
+    assert (
+        "does not accept the answer" in page.get(f"/decisions/M-{motion.number}").content.decode()
+    )
+    assert "whose answer was not accepted" in page.get("/council/").content.decode()
+
+
+def test_the_second_motion_on_a_policy_shows_the_first(
+    base: PolicyVersion, council: Council, signed_in: Callable[[User], Client]
+) -> None:
+    first = in_ballot(base, council)
+    second = proposals.propose_policy(
+        actor=council["compliance"],
+        version=draft_of(base, council["compliance"], FORBID_MORE.replace("steel", "stone")),
+        rationale="Stone, rather.",
+    )
+    page = signed_in(council["legal"]).get(f"/decisions/M-{second.number}").content.decode()
+    assert f"{first.reference} " in page
+    assert "is about the same" in page
 
 
 @pytest.mark.parametrize("who", ["stranger", "approver", "auditor"])

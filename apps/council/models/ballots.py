@@ -12,7 +12,8 @@ from apps.council.states import Choice
 
 
 class Elector(models.Model):
-    """A seat as it stood when the ballot opened: joining or leaving later changes nothing."""
+    """A seat as it stood when the ballot opened: joining or leaving later changes nothing. Where
+    the seat's alternate sits, `sits_for` is the person whose seat it is."""
 
     motion = models.ForeignKey(Motion, on_delete=models.PROTECT, related_name="electors")
     round = models.PositiveSmallIntegerField()
@@ -23,6 +24,8 @@ class Elector(models.Model):
     may_veto = models.BooleanField(default=False)
     recused = models.BooleanField(default=False)
     recusal_reason = models.CharField(max_length=300, blank=True)
+    sits_for = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    sits_because = models.CharField(max_length=300, blank=True)
 
     objects: ClassVar[models.Manager[Elector]] = models.Manager()
 
@@ -55,7 +58,7 @@ class Ballot(models.Model):
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
-                condition=~Q(choice__in=["against", "veto"]) | ~Q(reason=""),
+                condition=~Q(choice__in=["against", "veto", "conflict"]) | ~Q(reason=""),
                 name="a_vote_against_has_a_reason",
             )
         ]

@@ -31,6 +31,10 @@ class Measure(models.Model):
     ended_at = models.DateTimeField(null=True)
     ended_note = models.TextField(blank=True)
     restored = models.BooleanField(null=True)
+    announced = models.PositiveSmallIntegerField(default=0)
+    report = models.TextField(blank=True)
+    reported_at = models.DateTimeField(null=True)
+    reported_by_label = models.CharField(max_length=200, blank=True)
     motion = models.ForeignKey(Motion, on_delete=models.PROTECT, null=True, related_name="+")
 
     objects: ClassVar[models.Manager[Measure]] = models.Manager()

@@ -14,7 +14,7 @@ from apps.registry.models import Agent
 
 class Motion(models.Model):
     """One question put to the council. The packet is what members read; ballots are cast on its
-    digest."""
+    digest. `matter` is the digest of what would change, and stays when a packet is made anew."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     number = models.PositiveBigIntegerField(unique=True)
@@ -39,11 +39,13 @@ class Motion(models.Model):
     round = models.PositiveSmallIntegerField(default=0)
     extended = models.BooleanField(default=False)
     misses = models.PositiveSmallIntegerField(default=0)
-    stopped_digest = models.CharField(max_length=64, blank=True)
+    matter = models.CharField(max_length=64, blank=True)
+    stopped_matter = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
     comment_ends_at = models.DateTimeField(null=True)
     ballot_opened_at = models.DateTimeField(null=True)
     ballot_closes_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
     effective_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     result = models.JSONField(default=dict)
@@ -81,11 +83,13 @@ class Motion(models.Model):
 
 
 class Declaration(models.Model):
-    """A member's own word that they are not impartial on a motion."""
+    """A member's own word that they will not vote on a motion: they are not impartial, or away and
+    leave it to their alternate."""
 
     motion = models.ForeignKey(Motion, on_delete=models.PROTECT, related_name="declarations")
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=300)
+    away = models.BooleanField(default=False)
     at = models.DateTimeField()
 
     objects: ClassVar[models.Manager[Declaration]] = models.Manager()

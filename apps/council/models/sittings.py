@@ -18,6 +18,7 @@ class Certification(Tracked):
     object_id = models.BigIntegerField()
     label = models.CharField(max_length=200)
     due_on = models.DateField()
+    noticed_on = models.DateField(null=True)
     certified_at = models.DateTimeField(null=True)
     certified_by_label = models.CharField(max_length=200, blank=True)
 

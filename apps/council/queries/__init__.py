@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.council.queries.agenda import (
     Forecast,
     certifications,
+    decided_in,
     forecast,
     silent_rules,
     sitting,
@@ -18,7 +19,12 @@ from apps.council.queries.ballots import (
     plain_elector,
     votes_of,
 )
-from apps.council.queries.emergency import has_power, measures
+from apps.council.queries.emergency import (
+    consequences,
+    has_power,
+    measure,
+    measures,
+)
 from apps.council.queries.home import (
     overview,
 )
@@ -27,12 +33,21 @@ from apps.council.queries.motions import (
     Row,
     comments,
     decisions,
+    escalated_objections,
     motion,
     open_motions,
     open_objections,
     owed,
+    owes_hand,
+    questions,
+    rivals,
 )
-from apps.council.queries.seats import live_seats
+from apps.council.queries.seats import (
+    fit_alternates,
+    live_seats,
+    named_authority,
+    past_seats,
+)
 
 __all__ = [
     "SHOWN",
@@ -42,18 +57,28 @@ __all__ = [
     "ballot",
     "certifications",
     "comments",
+    "consequences",
+    "decided_in",
     "decisions",
     "electorate_of",
+    "escalated_objections",
+    "fit_alternates",
     "forecast",
     "has_power",
     "live_seats",
+    "measure",
     "measures",
     "motion",
+    "named_authority",
     "open_motions",
     "open_objections",
     "overview",
     "owed",
+    "owes_hand",
+    "past_seats",
     "plain_elector",
+    "questions",
+    "rivals",
     "silent_rules",
     "sitting",
     "sittings",

@@ -11,7 +11,7 @@ from apps.common.clock import now
 from apps.common.errors import Absent
 from apps.council import rules
 from apps.council.models import Certification, Motion, Sitting
-from apps.council.queries.seats import live_seats
+from apps.council.queries.seats import TiesOf, live_seats, places
 from apps.policies.bench import rules_in_force
 from apps.policies.models import JudgedRequest
 from apps.policies.queries import in_force
@@ -30,30 +30,31 @@ class Forecast:
     motion: Motion
     eligible: int
     recused: list[str]
+    standing_in: list[str]
     quorum: int
     enough: bool
 
 
 def forecast(
-    motions: Sequence[Motion], constitution: rules.Constitution, ties: Any
+    motions: Sequence[Motion], constitution: rules.Constitution, ties_of: TiesOf
 ) -> list[Forecast]:
+    """What a ballot that opened now would look like. Where one is open already, its electorate is
+    fixed and its page shows it."""
     seats = list(live_seats())
     found = []
     for each in motions:
+        sitting = places(each, seats, ties_of)
         body = [
-            rules.Elector(
-                seat.user_id,
-                seat.function,
-                recused=bool(rules.recusal(ties(seat.user, each), each.klass)),
-            )
-            for seat in seats
+            rules.Elector(place.user.pk, place.seat.function, recused=bool(place.recusal))
+            for place in sitting
         ]
         needs = constitution.rules_for(each.klass, loosens=each.loosens)
         eligible = sum(not elector.recused for elector in body)
         quorum = max(needs.fewest, rules.needed(needs.quorum, eligible, strict=needs.quorum_strict))
-        recused = [str(s.user) for s, e in zip(seats, body, strict=True) if e.recused]
+        recused = [str(place.user) for place in sitting if place.recusal]
+        instead = [f"{place.user} for {place.seat.user}" for place in sitting if place.because]
         enough = rules.can_decide(body) and eligible >= quorum
-        found.append(Forecast(each, eligible, recused, quorum, enough))
+        found.append(Forecast(each, eligible, recused, instead, quorum, enough))
     return found
 
 
@@ -92,6 +93,16 @@ def silent_rules() -> list[tuple[str, str]]:
         for each in rules_in_force()
         if each.rule.policy in old and each.rule.key not in matched
     ]
+
+
+def decided_in(sitting: Sitting) -> list[Motion]:
+    """What was counted while the sitting was open, as it falls."""
+    if sitting.opened_at is None:
+        return []
+    rows = Motion.objects.filter(closed_at__gte=sitting.opened_at)
+    if sitting.closed_at is not None:
+        rows = rows.filter(closed_at__lte=sitting.closed_at)
+    return list(rows.order_by("closed_at")[:200])
 
 
 def sittings(reader: User) -> list[Sitting]:

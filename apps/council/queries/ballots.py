@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from apps.access.models import User
 from apps.common.clock import now
@@ -57,8 +59,9 @@ class BallotView:
     quorum: int
     mine: Ballot | None
     may_vote: bool
+    may_veto: bool
     why_not: str
-    tally: rules.Tally | None
+    counts: Mapping[str, Any] | None
     votes: list[Ballot]
 
 
@@ -67,7 +70,7 @@ def ballot(reader: User, motion: Motion, constitution: rules.Constitution) -> Ba
         return None
     electors = list(
         Elector.objects.filter(motion=motion, round=motion.round)
-        .select_related("user")
+        .select_related("user", "sits_for")
         .order_by("function", "pk")
     )
     rows = list(
@@ -91,13 +94,23 @@ def ballot(reader: User, motion: Motion, constitution: rules.Constitution) -> Ba
         quorum=found.quorum_needed,
         mine=mine,
         may_vote=is_open and elector is not None and not elector.recused,
-        why_not=why_not(elector),
-        tally=found if visible else None,
+        may_veto=elector is not None and elector.may_veto and motion.loosens,
+        why_not=elector.recusal_reason if elector else why_no_elector(motion, reader),
+        counts=counts_of(motion, found) if visible else None,
         votes=list(latest.values()) if visible else [],
     )
 
 
-def why_not(elector: Elector | None) -> str:
-    if elector is None:
-        return "You were not on the council when this ballot opened."
-    return elector.recusal_reason
+def counts_of(motion: Motion, found: rules.Tally) -> Mapping[str, Any]:
+    """As it was counted at the close, by the rules that held then; before that, as it stands."""
+    if motion.closed_at is not None and motion.result:
+        return motion.result  # type: ignore[no-any-return]
+    return {"for": found.votes_for, "against": found.against, "abstained": found.abstained}
+
+
+def why_no_elector(motion: Motion, reader: User) -> str:
+    rows = Elector.objects.filter(motion=motion, round=motion.round, sits_for=reader)
+    instead = rows.select_related("user").first()
+    if instead is not None:
+        return f"{instead.user} sits for you on this motion: {instead.sits_because}"
+    return "You were not on the council when this ballot opened."

@@ -8,8 +8,8 @@ from django.db.models import Count, F, QuerySet
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.errors import Absent
-from apps.council.models import Ballot, Comment, Elector, Motion
-from apps.council.states import OPEN, MotionStatus, ObjectionStatus
+from apps.council.models import Ballot, Comment, Elector, Motion, Question
+from apps.council.states import OPEN, MotionStatus, ObjectionStatus, QuestionStatus
 
 SHOWN = 50
 
@@ -86,6 +86,33 @@ def comments(motion: Motion) -> list[Comment]:
 
 def open_objections(motion: Motion) -> int:
     return Comment.objects.filter(motion=motion, status=ObjectionStatus.OPEN).count()
+
+
+def rivals(motion: Motion) -> list[Motion]:
+    """Other open motions on the same thing: the first in effect makes the others be rebased."""
+    if motion.status not in OPEN or not motion.subject:
+        return []
+    rows = Motion.objects.filter(subject=motion.subject, status__in=OPEN).exclude(pk=motion.pk)
+    return list(rows.order_by("number")[:20])
+
+
+def questions(motion: Motion) -> list[Question]:
+    """What members decide among themselves about the motion, with the hands that are up."""
+    rows = Question.objects.filter(motion=motion).select_related("motion", "about", "put_by")
+    return list(rows.prefetch_related("answers").order_by("put_at", "pk"))
+
+
+def owes_hand(reader: User, question: Question) -> bool:
+    """Whether the reader is asked and has not answered."""
+    if question.status != QuestionStatus.OPEN or reader.pk not in question.asked:
+        return False
+    return all(hand.user_id != reader.pk for hand in question.answers.all())
+
+
+def escalated_objections() -> list[Comment]:
+    """Objections whose answer was not accepted, on motions that are still open."""
+    rows = Comment.objects.filter(status=ObjectionStatus.ESCALATED, motion__status__in=OPEN)
+    return list(rows.select_related("motion").order_by("at")[:SHOWN])
 
 
 def open_motions() -> list[Motion]:

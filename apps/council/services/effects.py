@@ -11,6 +11,7 @@ from apps.approvals.services import change_checkpoint
 from apps.common.clock import now
 from apps.common.errors import Conflict
 from apps.council.models import Charter, Measure, Motion, Seat
+from apps.council.rules import CERTIFIED_DAYS
 from apps.council.states import Kind, MeasureStatus
 from apps.ledger.services import record
 from apps.policies import adoption
@@ -25,7 +26,10 @@ def take_effect(motion: Motion) -> None:
 def policy(motion: Motion) -> None:
     if motion.version is None:
         raise Conflict("The version is gone.")
-    adoption.enforce(version=motion.version, reason=f"Adopted by {motion.reference}.")
+    reason = f"Adopted by {motion.reference}."
+    adoption.enforce(version=motion.version, reason=reason)
+    on = (now() + dt.timedelta(days=CERTIFIED_DAYS)).date()
+    adoption.set_review(policy=motion.version.policy, on=on, reason=reason)
 
 
 def activation(motion: Motion) -> None:
@@ -95,7 +99,7 @@ def ratify(motion: Motion) -> None:
     until = dt.datetime.fromisoformat(motion.payload["until"])
     rows = Measure.objects.filter(
         pk=motion.payload["measure"], status=MeasureStatus.IN_FORCE
-    ).update(ends_at=until)
+    ).update(ends_at=until, announced=0)
     if not rows:
         raise Conflict("The measure has ended already.")
     record(type="measure.extended", object=motion, after={"until": until})

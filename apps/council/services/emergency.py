@@ -21,9 +21,10 @@ from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
 from apps.common.numbering import save_numbered
 from apps.council.models import Measure, Motion
 from apps.council.queries import has_power
-from apps.council.rules import EMERGENCY_DAYS, EXTENDED_DAYS
+from apps.council.rules import ANNOUNCED_HOURS, EMERGENCY_DAYS, EXTENDED_DAYS, REPORT_DAYS
+from apps.council.services import tidings
 from apps.council.services.ballots import opened
-from apps.council.services.common import days, move
+from apps.council.services.common import days, move, said
 from apps.council.services.proposals import new_motion
 from apps.council.states import Kind, MeasureKind, MeasureStatus, MotionStatus
 from apps.ledger.services import record
@@ -58,24 +59,24 @@ def target_of(kind: str, target: str) -> Any:
 def ask_measure(*, actor: User, kind: str, target: str, reason: str) -> Measure:
     """The first of two people. Nothing happens until a second one agrees."""
     require_power(actor)
-    if not reason.strip():
-        raise Invalid("Say what the danger is.", fields={"reason": ["Say what the danger is."]})
+    reason = said(reason, "Say what the danger is.")
     found = target_of(kind, target)
     refuse_owner(actor, found)
     measure = Measure(
         kind=kind,
         target=target,
         target_label=str(found)[:200],
-        reason=reason.strip(),
+        reason=reason,
         asked_by=actor,
         asked_at=now(),
     )
-    if repeated(kind, target):
-        raise Conflict("The same measure lapsed unratified; bring it to the council.", "repeated")
+    if left(kind, target) <= dt.timedelta(0):
+        raise Conflict("The same measure has had its time; bring it to the council.", "repeated")
     try:
         with transaction.atomic():
             save_numbered(measure)
             record(type="measure.asked", object=measure, reason=reason)
+            tidings.powers(measure)
     except IntegrityError:
         raise Conflict("There is a measure about this already.") from None
     return measure
@@ -86,13 +87,15 @@ def refuse_owner(actor: User, found: Any) -> None:
         raise NotPermitted("Not on one's own agent.")
 
 
-def repeated(kind: str, target: str) -> bool:
-    """No renewal of the same measure without ratification, within the time it may be extended."""
+def left(kind: str, target: str) -> dt.timedelta:
+    """How long the same measure may still be in force without the council: what was taken of its
+    three days within the last two weeks is not given again, whether it lapsed or was lifted."""
     since = now() - days(EXTENDED_DAYS)
-    lapsed = Measure.objects.filter(
-        kind=kind, target=target, status=MeasureStatus.LAPSED, ended_at__gt=since
+    ended = Measure.objects.filter(
+        kind=kind, target=target, began_at__isnull=False, ended_at__gt=since
     )
-    return lapsed.exists()
+    taken = (row.ended_at - row.began_at for row in ended if row.ended_at and row.began_at)
+    return days(EMERGENCY_DAYS) - sum(taken, dt.timedelta(0))
 
 
 @permitted("council.sit")
@@ -106,12 +109,13 @@ def second_measure(*, actor: User, measure: Measure) -> Measure:
     found = target_of(row.kind, row.target)
     refuse_owner(actor, found)
     moment = now()
+    ends_at = moment + max(left(row.kind, row.target), dt.timedelta(0))
     restored = restrict(row, found)
     rows = Measure.objects.filter(pk=row.pk, status=MeasureStatus.ASKED).update(
         status=MeasureStatus.IN_FORCE,
         seconded_by=actor,
         began_at=moment,
-        ends_at=moment + days(EMERGENCY_DAYS),
+        ends_at=ends_at,
         restored=None if restored else False,
     )
     if not rows:
@@ -121,6 +125,7 @@ def second_measure(*, actor: User, measure: Measure) -> Measure:
     motion = ratification(actor, row)
     Measure.objects.filter(pk=row.pk).update(motion=motion)
     row.motion = motion
+    tidings.measured(row, "Emergency measure in force")
     return row
 
 
@@ -173,9 +178,30 @@ def restrict(measure: Measure, found: Any) -> bool:
 def lift(*, actor: User, measure: Measure, reason: str) -> None:
     """Those who may take a measure may end it early; what was before comes back."""
     require_power(actor)
-    if not reason.strip():
-        raise Invalid("Say why.", fields={"reason": ["Say why."]})
-    end(measure, MeasureStatus.LIFTED, reason)
+    end(measure, MeasureStatus.LIFTED, said(reason))
+
+
+@permitted("council.sit")
+@transaction.atomic
+def give_report(*, actor: User, measure: Measure, text: str) -> None:
+    """What happened and why it was an emergency, by those who took the measure, within two days.
+    Late is on record as late; once given it stands."""
+    row = Measure.objects.select_for_update().get(pk=measure.pk)
+    if actor.pk not in (row.asked_by_id, row.seconded_by_id):
+        raise NotPermitted("Those who took the measure report on it.")
+    if row.began_at is None:
+        raise Conflict("This measure never was in force.")
+    text = said(text, "Say what happened.", "text")
+    moment = now()
+    rows = Measure.objects.filter(pk=row.pk, reported_at=None).update(
+        report=text, reported_at=moment, reported_by_label=str(actor)
+    )
+    if not rows:
+        raise Conflict("There is a report already.")
+    row.refresh_from_db()
+    late = moment > row.began_at + days(REPORT_DAYS)
+    record(type="measure.reported", object=row, reason=text, after={"late": late})
+    tidings.measured(row, "Report on an emergency measure")
 
 
 def end(measure: Measure, to: str, note: str) -> None:
@@ -188,6 +214,8 @@ def end(measure: Measure, to: str, note: str) -> None:
             raise Conflict("This measure has ended already.")
         restore(row, note)
         record(type=f"measure.{to}", object=row, reason=note)
+        words = "lapsed" if to == MeasureStatus.LAPSED else "was lifted"
+        tidings.measured(row, f"Emergency measure {words}")
 
 
 def restore(measure: Measure, note: str) -> None:
@@ -206,9 +234,26 @@ def restore(measure: Measure, note: str) -> None:
     Measure.objects.filter(pk=measure.pk).update(restored=resume)
 
 
+def announce(moment: dt.datetime) -> None:
+    """24 and 4 hours (of council days) before the end; each once, the nearest only when late."""
+    running = Measure.objects.filter(status=MeasureStatus.IN_FORCE, ends_at__gt=moment)
+    for measure in running:
+        if measure.ends_at is None:
+            continue
+        remaining = measure.ends_at - moment
+        due = sum(remaining <= days(1) * hours / 24 for hours in ANNOUNCED_HOURS)
+        with transaction.atomic():
+            rows = Measure.objects.filter(pk=measure.pk, announced__lt=due)
+            if due and rows.update(announced=due):
+                words = "Last hours of an" if due > 1 else "Ends within a day:"
+                tidings.measured(measure, f"{words} emergency measure")
+
+
 def sweep() -> None:
-    """Lapses what is over, however long the scheduler was down, and drops what nobody seconded."""
+    """Announces and lapses what is over, however long the scheduler was down, and drops what
+    nobody seconded."""
     moment = now()
+    announce(moment)
     for measure in Measure.objects.filter(status=MeasureStatus.IN_FORCE, ends_at__lte=moment):
         with acting(kind="system", label=f"council {measure.reference}"):
             try:

@@ -1,4 +1,4 @@
-"""From a proposal to the ballot: second, comment, object, answer, edit, withdraw."""
+"""From a proposal to the ballot: second, stand back, edit, withdraw."""
 
 from __future__ import annotations
 
@@ -11,10 +11,22 @@ from apps.access.services import permitted
 from apps.common.canonical import digest
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
-from apps.council.models import Ballot, Comment, Declaration, Motion
+from apps.council.models import Ballot, Declaration, Motion
 from apps.council.rules import class_of, loosens
-from apps.council.services.common import constitution, days, locked, move, seat_of
-from apps.council.states import CommentKind, Kind, MotionStatus, ObjectionStatus
+from apps.council.services import tidings
+from apps.council.services.common import (
+    constitution,
+    days,
+    decline_version,
+    locked,
+    matter_of,
+    move,
+    refuse_unchanged,
+    said,
+    seat_of,
+)
+from apps.council.services.counting import counted
+from apps.council.states import Kind, MotionStatus
 from apps.ledger.services import record
 from apps.policies import adoption, proof
 from apps.policies.models import PolicyVersion
@@ -38,71 +50,7 @@ def second(*, actor: User, motion: Motion) -> Motion:
     return row
 
 
-@permitted("council.sit")
-@transaction.atomic
-def comment(*, actor: User, motion: Motion, text: str, kind: str = CommentKind.COMMENT) -> Comment:
-    """A comment, an objection (which must be answered before the ballot), or after the ballot a
-    dissenting opinion."""
-    row = locked(motion)
-    if not text.strip():
-        raise Invalid("Write something.", fields={"text": ["Write something."]})
-    if kind == CommentKind.OBJECTION and row.status != MotionStatus.COMMENT:
-        raise Conflict("Objections are raised while the motion is in review.")
-    if row.status == MotionStatus.WITHDRAWN:
-        raise Conflict("This motion was withdrawn.")
-    said = Comment(
-        motion=row,
-        author=actor,
-        author_label=str(actor),
-        kind=kind,
-        text=text,
-        at=now(),
-        packet_digest=row.packet_digest,
-        status=ObjectionStatus.OPEN if kind == CommentKind.OBJECTION else "",
-    )
-    said.save(force_insert=True)
-    record(type="motion.commented", object=row, reason=text, after={"kind": kind})
-    return said
-
-
-ANSWERS = {"accepted": "Accepted", "mitigated": "Mitigated", "dismissed": "Dismissed"}
-
-
-@permitted("council.propose")
-@transaction.atomic
-def answer(*, actor: User, objection: Comment, text: str, kind: str) -> None:
-    """The proposer's or chair's answer to an objection. Addressed need not mean accommodated."""
-    row = locked(objection.motion)
-    seat = seat_of(actor)
-    if actor.pk != row.proposer_id and not (seat and seat.function == "chair"):
-        raise NotPermitted("The proposer or the chair answers objections.")
-    if actor.pk == objection.author_id:
-        raise NotPermitted("Nobody answers their own objection.")
-    if kind not in ANSWERS or not text.strip():
-        raise Invalid("Say how it was dealt with, and why.", fields={"answer": ["Say why."]})
-    moved = Comment.objects.filter(pk=objection.pk, status=ObjectionStatus.OPEN).update(
-        status=ObjectionStatus.ANSWERED,
-        answer=text,
-        answer_kind=kind,
-        answered_by_label=str(actor),
-        answered_at=now(),
-    )
-    if not moved:
-        raise Conflict("This objection is not open any more.")
-    record(type="motion.answered", object=row, reason=text, after={"kind": kind})
-
-
-@permitted("council.sit")
-@transaction.atomic
-def withdraw_objection(*, actor: User, objection: Comment) -> None:
-    """Only whoever raised it."""
-    row = locked(objection.motion)
-    moved = Comment.objects.filter(
-        pk=objection.pk, author=actor, status=ObjectionStatus.OPEN
-    ).update(status=ObjectionStatus.WITHDRAWN)
-    if not moved:
-        raise Conflict("This objection is not open, or not yours.")
-    record(type="motion.answered", object=row, after={"kind": "withdrawn"})
+BEFORE_THE_BALLOT = (MotionStatus.DRAFT, MotionStatus.COMMENT, MotionStatus.INQUORATE)
 
 
 @permitted("council.sit")
@@ -110,36 +58,55 @@ def withdraw_objection(*, actor: User, objection: Comment) -> None:
 def declare(*, actor: User, motion: Motion, reason: str) -> None:
     """A member declares that they are not impartial; they may speak and will not vote."""
     row = locked(motion)
-    if row.status not in (MotionStatus.DRAFT, MotionStatus.COMMENT):
-        raise Conflict("Conflicts are declared before the ballot opens.")
-    if not reason.strip():
-        raise Invalid("Say what binds you.", fields={"reason": ["Say what binds you."]})
+    if row.status not in BEFORE_THE_BALLOT:
+        raise Conflict(
+            "Conflicts are declared before the ballot opens; abstain, and say what binds you."
+        )
+    stand_back(row, actor, said(reason, "Say what binds you."), away=False)
+
+
+@permitted("council.sit")
+@transaction.atomic
+def leave_to_alternate(*, actor: User, motion: Motion, reason: str) -> None:
+    """A member who is away leaves the vote on a motion to the alternate of their seat."""
+    row = locked(motion)
+    if row.status not in BEFORE_THE_BALLOT:
+        raise Conflict("An alternate is named before the ballot opens.")
+    seat = seat_of(actor)
+    if seat is None or seat.alternate is None:
+        raise Conflict("Your seat has no alternate; name one first.")
+    stand_back(row, actor, said(reason), away=True)
+    tidings.tell(row, [seat.alternate], f"You sit for {actor}")
+
+
+def stand_back(motion: Motion, user: User, reason: str, *, away: bool) -> None:
     Declaration.objects.update_or_create(
-        motion=row, user=actor, defaults={"reason": reason[:300], "at": now()}
+        motion=motion, user=user, defaults={"reason": reason[:300], "away": away, "at": now()}
     )
-    record(type="motion.recused", object=row, reason=reason)
+    record(type="motion.recused", object=motion, reason=reason, after={"away": away})
 
 
 @permitted("council.propose")
 @transaction.atomic
 def withdraw(*, actor: User, motion: Motion, reason: str) -> None:
-    """The proposer takes the motion back, before it is closed."""
+    """The proposer takes the motion back, before it is closed. What was voted so far is counted
+    and published."""
     row = locked(motion)
     if row.proposer_id != actor.pk:
         raise NotPermitted("Only the proposer withdraws a motion.")
-    if not reason.strip():
-        raise Invalid("Say why.", fields={"reason": ["Say why."]})
-    move(row, MotionStatus.WITHDRAWN, note=reason)
+    reason = said(reason)
+    changes: dict[str, Any] = {}
+    if row.status == MotionStatus.BALLOT:
+        if row.ballot_closes_at is not None and now() >= row.ballot_closes_at:
+            raise Conflict("The ballot has closed.", "closed")
+        changes = {"result": counted(row)[1], "closed_at": now()}
+    move(row, MotionStatus.WITHDRAWN, note=reason, **changes)
     decline_version(row, "Withdrawn: " + reason)
 
 
-def decline_version(motion: Motion, reason: str) -> None:
-    """The version of a policy motion that came to nothing."""
-    if motion.version_id is None:
-        return
-    version = PolicyVersion.objects.get(pk=motion.version_id)
-    if version.status in (VersionStatus.PROPOSED, VersionStatus.ADOPTED):
-        adoption.move_version(version=version, to=VersionStatus.DECLINED, reason=reason)
+EDITABLE = (
+    MotionStatus.COMMENT, MotionStatus.BALLOT, MotionStatus.ADOPTED, MotionStatus.INQUORATE,
+)  # fmt: skip
 
 
 @permitted("council.propose")
@@ -156,12 +123,15 @@ def replace_text(*, actor: User, motion: Motion, version: PolicyVersion, reason:
         raise Invalid(found[0], "not_ready", fields={"version": found})
     with transaction.atomic():
         row = locked(motion)
-        if row.status not in (MotionStatus.COMMENT, MotionStatus.BALLOT, MotionStatus.ADOPTED):
+        if row.status not in EDITABLE:
             raise Conflict("The text of this motion cannot be changed any more.")
         decline_version(row, f"Replaced in {row.reference}.")
         adoption.move_version(version=version, to=VersionStatus.PROPOSED, reason=reason)
         version.refresh_from_db()
-        new_packet(row, proof.dossier(version), reason, version=version)
+        matter = matter_of(row, version)
+        refuse_unchanged(row.subject, matter)
+        packet = proof.dossier(version)
+        new_packet(row, packet, reason, version=version, matter=matter, misses=0)
         return row
 
 

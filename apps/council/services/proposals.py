@@ -15,6 +15,7 @@ from apps.common.numbering import save_numbered
 from apps.council.models import Motion
 from apps.council.packets import capability_packet, checkpoint_packet, rules_packet
 from apps.council.rules import class_of, loosens
+from apps.council.services.common import matter_of, refuse_unchanged
 from apps.council.states import OPEN, Kind
 from apps.ledger.services import record
 from apps.policies import adoption, proof
@@ -44,6 +45,8 @@ def new_motion(*, actor: User, kind: str, title: str, rationale: str, **fields: 
         created_at=now(),
         **fields,
     )
+    motion.matter = matter_of(motion, motion.version)
+    refuse_unchanged(motion.subject, motion.matter)
     save_numbered(motion)
     record(
         type="motion.proposed",

@@ -1,5 +1,5 @@
-"""What is due: ballots open and close, motions take effect. Beat calls it; a lost call costs an
-interval."""
+"""What is due: questions are settled, ballots open and close, motions take effect. Beat calls it; a
+lost call costs an interval."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from django.db.models import Q
 from apps.common.clock import now
 from apps.common.errors import Refused
 from apps.council.models import Motion
+from apps.council.services import questions
 from apps.council.services.ballots import close_due, open_ballot, stale
 from apps.council.services.common import locked
 from apps.council.services.motions import new_packet
-from apps.council.services.timelock import put_in_effect, unstop
+from apps.council.services.timelock import put_in_effect
 from apps.council.states import Kind, MotionStatus, ObjectionStatus
 from apps.policies import proof
 from apps.policies.backtests import running_backtest, start_backtest
 
+BEFORE = (MotionStatus.COMMENT, MotionStatus.INQUORATE)
 log = logging.getLogger(__name__)
 
 
 def sweep() -> None:
-    """What is due: ballots open and close, motions take effect. Beat calls it; a lost call costs
-    an interval."""
+    questions.close_due()
     open_due()
     close_due()
     due = Motion.objects.filter(status=MotionStatus.WAITING, effective_at__lte=now())
     for motion in due.select_related("version__policy"):
         put_in_effect(motion)
-    unstop()
 
 
 def open_due() -> None:
-    """Motions whose period is over, without an objection that waits for an answer."""
-    ready = Motion.objects.filter(status=MotionStatus.COMMENT, comment_ends_at__lte=now())
+    """Motions whose period is over, without an objection that waits for an answer; and second
+    ballots."""
+    ready = Motion.objects.filter(status__in=BEFORE, comment_ends_at__lte=now())
     waiting = Q(comments__status=ObjectionStatus.OPEN)
     for motion in ready.exclude(waiting):
         try:
@@ -62,6 +63,6 @@ def rebase(motion: Motion) -> None:
         return
     with transaction.atomic():
         row = locked(motion)
-        if row.version is not None and row.status == MotionStatus.COMMENT and needs_rebase(row):
+        if row.version is not None and row.status in BEFORE and needs_rebase(row):
             packet = proof.dossier(row.version)
             new_packet(row, packet, "Rebased: something else came into force.")

@@ -13,12 +13,13 @@ from apps.access.models import User
 from apps.access.services import permitted
 from apps.common.acting import acting
 from apps.common.clock import now
-from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
+from apps.common.errors import Conflict, NotPermitted, Refused
 from apps.council.models import Motion
 from apps.council.services.ballots import stale
-from apps.council.services.common import constitution, days, locked, move, seat_of
+from apps.council.services.common import constitution, locked, move, said, seat_of
 from apps.council.services.effects import take_effect
-from apps.council.services.motions import decline_version, new_packet
+from apps.council.services.motions import new_packet
+from apps.council.services.questions import put_stop
 from apps.council.states import MotionStatus
 from apps.policies import adoption, proof
 from apps.policies.backtests import running_backtest, start_backtest
@@ -29,58 +30,27 @@ log = logging.getLogger(__name__)
 
 PAUSES_AT, FEWEST_ACTIONS = 0.1, 20
 
-PAUSES_AT, FEWEST_ACTIONS = 0.1, 20
-
 
 @permitted("council.sit")
 @transaction.atomic
 def stop(*, actor: User, motion: Motion, reason: str) -> None:
-    """A guardian stops an adopted motion in its waiting time; the council looks at it again. The
-    same text is stopped once."""
+    """A guardian stops an adopted motion in its waiting time; the council decides within five days
+    whether it goes on. The same text is stopped once, whatever packet or motion brings it."""
     row = locked(motion)
     seat = seat_of(actor)
     if seat is None or seat.function not in constitution().guardians:
         raise NotPermitted("Only the guardians stop a motion in its waiting time.")
-    if not reason.strip():
-        raise Invalid("Say why.", fields={"reason": ["Say why."]})
-    if row.stopped_digest == row.packet_digest:
+    reason = said(reason)
+    before = Motion.objects.filter(subject=row.subject).exclude(stopped_matter="")
+    if before.filter(stopped_matter=row.matter).exists():
         raise Conflict("This text was stopped once already.")
-    period = days(constitution().periods["significant"]["comment"])
     move(
         row,
         MotionStatus.STOPPED,
-        stopped_digest=row.packet_digest,
-        ballot_closes_at=now() + period,
+        stopped_matter=row.matter,
         note=f"Stopped by {actor}: {reason}",
     )
-
-
-@permitted("council.sit")
-@transaction.atomic
-def settle_stop(*, actor: User, motion: Motion, lift: bool, reason: str) -> None:
-    """The chair records what the council decided about a stopped motion: it goes on, or not."""
-    row = locked(motion)
-    seat = seat_of(actor)
-    if seat is None or seat.function != "chair":
-        raise NotPermitted("The chair records the council's decision.")
-    if not reason.strip():
-        raise Invalid("Say why.", fields={"reason": ["Say why."]})
-    if lift:
-        move(row, MotionStatus.WAITING, effective_at=now(), note=reason)
-        return
-    move(row, MotionStatus.VETOED, note=reason)
-    decline_version(row, reason)
-
-
-def unstop() -> None:
-    """A stopped motion that the council let lie is vetoed at the end of its days."""
-    late = Motion.objects.filter(status=MotionStatus.STOPPED, ballot_closes_at__lte=now())
-    for motion in late:
-        with transaction.atomic():
-            row = locked(motion)
-            if row.status == MotionStatus.STOPPED:
-                move(row, MotionStatus.VETOED, note="Stopped, and not taken up in time.")
-                decline_version(row, "Stopped, and not taken up in time.")
+    put_stop(row, actor=actor, reason=reason)
 
 
 def looked_at_again(motion: Motion) -> str | None:

@@ -6,12 +6,15 @@ from apps.council.views.acts import (
     act,
 )
 from apps.council.views.council import (
+    calendar,
+    calendar_file,
     certify,
     council,
 )
 from apps.council.views.emergency import (
     emergency_page,
     measure,
+    measure_act,
 )
 from apps.council.views.home import (
     absent,
@@ -25,6 +28,8 @@ from apps.council.views.motions import (
     comment,
     decisions,
     motion,
+    raise_hand,
+    record_of,
     vote,
 )
 from apps.council.views.proposals import (
@@ -32,6 +37,12 @@ from apps.council.views.proposals import (
     propose_activation,
     propose_grant,
     propose_policy,
+    propose_rules,
+)
+from apps.council.views.seats import (
+    alternate,
+    end_seat,
+    seats,
 )
 from apps.council.views.sittings import (
     call,
@@ -42,23 +53,32 @@ from apps.council.views.sittings import (
 __all__ = [
     "absent",
     "act",
+    "alternate",
     "answer",
     "bad_request",
+    "calendar",
+    "calendar_file",
     "call",
     "certify",
     "comment",
     "council",
     "decisions",
     "emergency_page",
+    "end_seat",
     "failed",
     "healthz",
     "measure",
+    "measure_act",
     "motion",
     "overview",
     "propose",
     "propose_activation",
     "propose_grant",
     "propose_policy",
+    "propose_rules",
+    "raise_hand",
+    "record_of",
+    "seats",
     "sitting",
     "sitting_act",
     "vote",

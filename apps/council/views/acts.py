@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest, needs
+from apps.access.models import User
 from apps.common.errors import Absent, Invalid
 from apps.common.middleware import told
 from apps.council import queries
 from apps.council.models import Motion
-from apps.council.services import motions, timelock
+from apps.council.services import authority, motions, questions, timelock
 from apps.council.views.motions import motion_page, url_of
 from apps.policies import queries as policies
 
@@ -44,19 +46,41 @@ def do_replace(request: PersonRequest, found: Motion) -> str:
 
 def do_stop(request: PersonRequest, found: Motion) -> str:
     timelock.stop(actor=request.user, motion=found, reason=request.POST.get("reason", ""))
-    return "Stopped; the council looks at it again."
+    return "Stopped; the council decides whether it goes on."
 
 
-def do_lift(request: PersonRequest, found: Motion) -> str:
+def do_challenge(request: PersonRequest, found: Motion) -> str:
+    pk = request.POST.get("member", "")
+    member = get_object_or_404(User, pk=int(pk) if pk.isdecimal() else 0, is_active=True)
     reason = request.POST.get("reason", "")
-    timelock.settle_stop(actor=request.user, motion=found, lift=True, reason=reason)
-    return "It goes on."
+    questions.challenge(actor=request.user, motion=found, member=member, reason=reason)
+    return f"The other members decide whether {member} is impartial."
 
 
-def do_drop(request: PersonRequest, found: Motion) -> str:
+def do_leave(request: PersonRequest, found: Motion) -> str:
     reason = request.POST.get("reason", "")
-    timelock.settle_stop(actor=request.user, motion=found, lift=False, reason=reason)
-    return "It does not come into force."
+    motions.leave_to_alternate(actor=request.user, motion=found, reason=reason)
+    return "Your alternate sits for you on this motion."
+
+
+def do_adopt(request: PersonRequest, found: Motion) -> str:
+    decide(request, found, adopted=True)
+    return f"{found.reference} is adopted."
+
+
+def do_decline(request: PersonRequest, found: Motion) -> str:
+    decide(request, found, adopted=False)
+    return f"{found.reference} is not adopted."
+
+
+def decide(request: PersonRequest, found: Motion, *, adopted: bool) -> None:
+    authority.decide_escalated(
+        actor=request.user,
+        motion=found,
+        adopted=adopted,
+        reason=request.POST.get("reason", ""),
+        packet_digest=request.POST.get("packet", ""),
+    )
 
 
 ACTS: Mapping[str, Callable[[PersonRequest, Motion], str]] = {
@@ -65,8 +89,10 @@ ACTS: Mapping[str, Callable[[PersonRequest, Motion], str]] = {
     "withdraw": do_withdraw,
     "replace": do_replace,
     "stop": do_stop,
-    "lift": do_lift,
-    "drop": do_drop,
+    "challenge": do_challenge,
+    "leave": do_leave,
+    "adopt": do_adopt,
+    "decline": do_decline,
 }
 
 

@@ -3,21 +3,23 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.access.guards import PersonRequest, needs
+from apps.access.models import User
 from apps.access.queries import holds
 from apps.common import diffing
 from apps.common.errors import Absent, Invalid
 from apps.common.middleware import told
-from apps.council import queries
-from apps.council.models import Comment, Motion
-from apps.council.services import ballots, motions
+from apps.council import exports, queries
+from apps.council.models import Comment, Motion, Question
+from apps.council.rules import Constitution
+from apps.council.services import ballots, comments, motions, questions
 from apps.council.services.common import constitution, seat_of
-from apps.council.states import Choice, Kind
+from apps.council.states import Choice, Function, Kind, MotionStatus
 from apps.policies import queries as policies
 
 
@@ -54,36 +56,56 @@ def motion_page(
 ) -> HttpResponse:
     """The motion with everything that the reader may do; what was typed is kept on an error."""
     rules = constitution()
-    seat = seat_of(request.user)
     base = (found.packet.get("base") or {}).get("text", "")
+    ballot = queries.ballot(request.user, found, rules)
+    asked = queries.questions(found)
     context: dict[str, Any] = {
         "motion": found,
         "packet": found.packet,
-        "ballot": queries.ballot(request.user, found, rules),
+        "ballot": ballot,
         "comments": queries.comments(found),
         "objections": queries.open_objections(found),
+        "questions": asked,
+        "owed_questions": {row.pk for row in asked if queries.owes_hand(request.user, row)},
+        "rivals": queries.rivals(found),
         "needs": rules.rules_for(found.klass, loosens=found.loosens),
-        "seat": seat,
         "draft": policies.draft_of(found.version.policy) if found.version else None,
-        "proposes": found.proposer_id == request.user.pk,
-        "may_second": seat is not None and found.proposer_id != request.user.pk,
-        "may_sit": holds(request.user, "council.sit"),
-        "may_answer": found.proposer_id == request.user.pk
-        or (seat is not None and seat.function == "chair"),
-        "guards": seat is not None and seat.function in rules.guardians,
-        "chairs": seat is not None and seat.function == "chair",
         "lines": diffing.lines(base, found.packet["text"]) if "text" in found.packet else [],
         "choices": [
             (value, label)
             for value, label in Choice.choices
-            if value != Choice.VETO or (seat and seat.function in rules.guardians and found.loosens)
+            if value != Choice.VETO or (ballot and ballot.may_veto)
         ],
         "stale": ballots.stale(found),
-        "answers": motions.ANSWERS.items(),
+        "answers": comments.ANSWERS.items(),
+        "authority": queries.named_authority(rules),
         "error": error,
         "typed": typed,
+        **rights(request.user, found, rules),
     }
     return render(request, "council/motion.html", context, status=422 if error else 200)
+
+
+def rights(user: User, found: Motion, rules: Constitution) -> dict[str, Any]:
+    """What the reader may do to the motion; every service checks it again."""
+    seat = seat_of(user)
+    before = found.status in motions.BEFORE_THE_BALLOT
+    free = questions.impartial_members(found) if seat is not None and before else []
+    return {
+        "seat": seat,
+        "proposes": found.proposer_id == user.pk,
+        "may_second": seat is not None and found.proposer_id != user.pk,
+        "may_sit": holds(user, "council.sit"),
+        "may_answer": found.proposer_id == user.pk
+        or (seat is not None and seat.function == Function.CHAIR),
+        "may_dissent": comments.may_dissent(user, found),
+        "may_stop": found.status == MotionStatus.WAITING
+        and seat is not None
+        and seat.function in rules.guardians,
+        "may_decide": found.status == MotionStatus.ESCALATED and user.username == rules.authority,
+        "before_ballot": before,
+        "members": [member for member in free if member.pk != user.pk],
+    }
 
 
 @needs("council.view")
@@ -113,7 +135,7 @@ def comment(request: PersonRequest, number: int) -> HttpResponse:
     if kind not in ("comment", "objection", "dissent"):
         raise Absent
     try:
-        motions.comment(actor=request.user, motion=found, text=text, kind=kind)
+        comments.comment(actor=request.user, motion=found, text=text, kind=kind)
     except Invalid as error:
         return motion_page(request, found, error, text=text)
     return told(request, "It is on the record.", url_of(found))
@@ -125,9 +147,13 @@ def answer(request: PersonRequest, number: int, pk: uuid.UUID) -> HttpResponse:
     found = queries.motion(request.user, number)
     objection = get_object_or_404(Comment, pk=pk, motion=found)
     if "withdraw" in request.POST:
-        motions.withdraw_objection(actor=request.user, objection=objection)
+        comments.withdraw_objection(actor=request.user, objection=objection)
         return told(request, "The objection is withdrawn.", url_of(found))
-    motions.answer(
+    if "escalate" in request.POST:
+        comments.escalate_objection(actor=request.user, objection=objection)
+        words = "It goes before the council: on the agenda, and beside the ballot."
+        return told(request, words, url_of(found))
+    comments.answer(
         actor=request.user,
         objection=objection,
         text=request.POST.get("answer", ""),
@@ -138,3 +164,31 @@ def answer(request: PersonRequest, number: int, pk: uuid.UUID) -> HttpResponse:
 
 def url_of(found: Motion) -> str:
     return reverse("council:motion", args=[found.number])
+
+
+@needs("council.sit")
+@require_POST
+def raise_hand(request: PersonRequest, number: int, pk: uuid.UUID) -> HttpResponse:
+    """Yes or no to what members decide among themselves."""
+    found = queries.motion(request.user, number)
+    question = get_object_or_404(Question.objects.select_related("motion"), pk=pk, motion=found)
+    answered = request.POST.get("answer", "")
+    if answered not in ("yes", "no"):
+        raise Absent
+    row = questions.answer(
+        actor=request.user,
+        question=question,
+        yes=answered == "yes",
+        reason=request.POST.get("reason", ""),
+    )
+    return told(request, row.outcome_note or "Your answer is on record.", url_of(found))
+
+
+@needs("council.view")
+@require_safe
+def record_of(request: PersonRequest, number: int) -> HttpResponse:
+    """The decision as a file: packet, electorate, every ballot with its reason, what was said."""
+    found = queries.motion(request.user, number)
+    answer = JsonResponse(exports.record_of(request.user, found), json_dumps_params={"indent": 1})
+    answer["Content-Disposition"] = f'attachment; filename="{found.reference}.json"'
+    return answer

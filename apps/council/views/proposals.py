@@ -65,8 +65,27 @@ def propose(request: PersonRequest, what: str) -> HttpResponse:
     def put(data: Mapping[str, Any]) -> Motion:
         return service(request, dict(data))
 
-    initial = {"values": shown_rules()} if what == "rules" else None
-    return asked(request, form, put, title, initial=initial)
+    return asked(request, form, put, title)
+
+
+@needs("council.propose")
+def propose_rules(request: PersonRequest) -> HttpResponse:
+    """The council's own rules: as they stand in the fields, to be changed there."""
+    form = forms.RulesMotionForm(request.POST or None, initial=shown_rules())
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = proposals.propose_rules(
+                actor=request.user,
+                payload={"values": form.values()},
+                rationale=form.cleaned_data["rationale"],
+            )
+        except Invalid as error:
+            form.add_error(None, error.sentence)
+        else:
+            return told(request, f"{made.reference} is put to the council.", url_of(made))
+    status = 422 if form.errors else 200
+    context = {"form": form, "title": "Propose other rules"}
+    return render(request, "council/propose.html", context, status=status)
 
 
 def put_checkpoint(request: PersonRequest, data: dict[str, Any]) -> Motion:
@@ -80,18 +99,19 @@ def put_seat(request: PersonRequest, data: dict[str, Any]) -> Motion:
     )
 
 
-def put_rules(request: PersonRequest, data: dict[str, Any]) -> Motion:
-    return proposals.propose_rules(
-        actor=request.user, payload={"values": data["values"]}, rationale=data["rationale"]
-    )
-
-
 def shown_rules() -> dict[str, Any]:
+    """The rules as they stand, by the names of the form's fields."""
     found = constitution()
+    periods = {
+        f"{klass}-{name}": days
+        for klass, given in found.periods.items()
+        for name, days in given.items()
+    }
     return {
-        "periods": {name: dict(periods) for name, periods in found.periods.items()},
+        **periods,
         "collapse": found.collapse,
         "guardians": list(found.guardians),
+        "authority": found.authority,
     }
 
 
@@ -104,7 +124,6 @@ PROPOSALS: dict[str, Proposal] = {
         put_checkpoint,
     ),
     "seat": ("Propose a seat", forms.SeatMotionForm, put_seat),
-    "rules": ("Propose other council rules", forms.RulesMotionForm, put_rules),
 }
 
 

@@ -10,7 +10,7 @@ from apps.access.queries import holds
 from apps.common.errors import Absent, Invalid
 from apps.common.middleware import told
 from apps.council import forms, queries
-from apps.council.services import certifications, sittings
+from apps.council.services import sittings
 from apps.council.services.common import constitution
 from apps.council.views.council import agenda
 
@@ -38,10 +38,8 @@ def sitting(request: PersonRequest, number: int) -> HttpResponse:
     found = queries.sitting(request.user, number)
     context = {
         "sitting": found,
-        "forecast": agenda(constitution()),
-        "certifications": queries.certifications(certifications.soon()),
-        "unused": queries.unused_grants(),
-        "silent": queries.silent_rules(),
+        **agenda(constitution()),
+        "decided": queries.decided_in(found),
         "notes": found.notes.order_by("at", "pk"),
         "seats": queries.live_seats().order_by("function"),
         "may_chair": holds(request.user, "council.chair"),
