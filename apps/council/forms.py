@@ -47,6 +47,17 @@ class CheckpointMotionForm(WhyForm):
     field_order = ("checkpoint", "approvers", "rationale")
 
 
+class DrawMotionForm(WhyForm):
+    checkpoint = forms.ModelChoiceField(queryset=Checkpoint.objects.order_by("title"))
+    rate = forms.IntegerField(
+        min_value=1,
+        max_value=100,
+        label="At least so many percent",
+        help_text="People see the larger of this share and the level's of the agent's capability.",
+    )
+    field_order = ("checkpoint", "rate", "rationale")
+
+
 class SeatMotionForm(WhyForm):
     user = forms.ModelChoiceField(
         queryset=User.objects.filter(is_active=True).order_by("display_name"), label="Person"
@@ -125,6 +136,10 @@ class MeasureForm(forms.Form):
         self.fields["what"].choices = [  # type: ignore[attr-defined]
             ("", "Choose one"),
             ("An agent", named(MeasureKind.SUSPEND_AGENT, running, "slug", "name")),
+            (
+                "An agent goes on, with every question put to people",
+                named(MeasureKind.REVIEW_AGENT, running, "slug", "name"),
+            ),
             ("A tool, for every agent", named(MeasureKind.DENY_TOOL, tools(), "name", "title")),
             ("A policy's permissions", named(MeasureKind.FREEZE_POLICY, frozen, "slug", "title")),
         ]

@@ -8,7 +8,9 @@ from typing import Any
 from django.db.models import Count
 
 from apps.access.models import User
-from apps.approvals.models import Checkpoint
+from apps.approvals.levels import percent
+from apps.approvals.models import Checkpoint, Scope
+from apps.approvals.queries import counts_of
 from apps.common.canonical import plain
 from apps.common.clock import now
 from apps.common.errors import Invalid
@@ -99,12 +101,49 @@ def binding_rules(agent: Agent, tools: list[Tool]) -> list[dict[str, Any]]:
 
 
 def checkpoint_packet(checkpoint: Checkpoint, approvers: int) -> dict[str, Any]:
-    """`changes` is what members read: what, now, then."""
+    """`changes` is what members read: what, now, then; `fewer` says that people see less."""
     what = f"People at {checkpoint.title} ({checkpoint.queue})"
     return plain(  # type: ignore[no-any-return]
         {
             "checkpoint": checkpoint.slug,
             "changes": [{"what": what, "before": checkpoint.approvers, "after": approvers}],
+            "fewer": approvers < checkpoint.approvers,
+        }
+    )
+
+
+def draw_packet(checkpoint: Checkpoint, rate: int) -> dict[str, Any]:
+    """A checkpoint that may be drawn, down to a share at the lowest."""
+    before = "every action, always" if checkpoint.hard else f"at least {checkpoint.rate} %"
+    what = f"What people see at {checkpoint.title} ({checkpoint.queue})"
+    change = {"what": what, "before": before, "after": f"at least {rate} %, as levels allow"}
+    return plain(  # type: ignore[no-any-return]
+        {
+            "checkpoint": checkpoint.slug,
+            "changes": [change],
+            "fewer": checkpoint.hard or rate < checkpoint.rate,
+        }
+    )
+
+
+def scope_packet(scope: Scope, level: int, *, held: bool) -> dict[str, Any]:
+    """One capability's next level, or the end of its full review, with what reviews have shown."""
+    now_seen = percent(scope.level, scope.risk, held=scope.held)
+    then = percent(level, scope.risk, held=held)
+    words = f"What people see of {scope.tool} by {scope.agent.label} at {scope.risk} risk"
+    return plain(  # type: ignore[no-any-return]
+        {
+            "scope": scope.pk,
+            "changes": [
+                {
+                    "what": words,
+                    "before": f"{now_seen} % (L{scope.level})",
+                    "after": f"{then} % (L{level})",
+                }
+            ],
+            "evidence": counts_of(scope),
+            "held": scope.held_reason,
+            "fewer": then < now_seen,
         }
     )
 

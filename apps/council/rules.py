@@ -314,6 +314,8 @@ def constitution_from(values: Mapping[str, object]) -> Constitution:
 
 def loosens(kind: str, packet: Mapping[str, object]) -> bool:
     """Whether a motion lets agents do more than before: read from its packet, not declared."""
+    if kind == "checkpoint":
+        return bool(packet.get("fewer"))
     if kind != "policy":
         return kind in ("activation", "grant")
     analysis = packet.get("analysis", {})

@@ -123,6 +123,7 @@ class MeasureKind(TextChoices):
     SUSPEND_AGENT = "suspend_agent", "Suspend an agent"
     FREEZE_POLICY = "freeze_policy", "Freeze a policy's permissions"
     DENY_TOOL = "deny_tool", "Stop a tool for every agent"
+    REVIEW_AGENT = "review_agent", "Put every action of an agent before people"
 
 
 class MeasureStatus(TextChoices):

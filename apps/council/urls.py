@@ -25,6 +25,7 @@ urlpatterns = [
     path("decisions/propose/grant/<slug:slug>", views.propose_grant, name="propose-grant"),
     path("decisions/M-<int:number>/hand/<uuid:pk>", views.raise_hand, name="hand"),
     path("decisions/M-<int:number>.json", views.record_of, name="record"),
+    path("decisions/propose/level/<int:pk>", views.propose_level, name="propose-level"),
     path("decisions/propose/rules", views.propose_rules, name="propose-rules"),
     path("decisions/propose/<slug:what>", views.propose, name="propose"),
     path("council/", views.council, name="council"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from apps.access.models import User
-from apps.common.errors import Conflict, Invalid
-from apps.council.models import Charter, Seat
+from apps.approvals.models import Checkpoint
+from apps.approvals.services import scope_for, tighten
+from apps.common.errors import Conflict, Invalid, NotPermitted
+from apps.council.models import Charter, Motion, Seat
 from apps.council.services import motions, proposals, sweeps
 from apps.council.services.common import constitution
 from apps.policies.models import PolicyVersion
@@ -139,3 +143,115 @@ def test_seats_are_given_and_ended_by_motion_only(
             payload={"seat": {"user": council["risk"].pk, "function": "risk"}},
             rationale="Twice",
         )
+
+
+def adopted(motion: Motion, council: Council) -> Motion:
+    """Seconded, voted by everybody who may, and in effect if it can be."""
+    motions.second(actor=council["risk"], motion=motion)
+    over(motion, "comment_ends_at")
+    sweeps.sweep()
+    motion.refresh_from_db()
+    for elector in motion.electors.filter(recused=False).select_related("user"):
+        vote(motion, elector.user)
+    closed(motion)
+    over(motion, "effective_at")
+    sweeps.sweep()
+    motion.refresh_from_db()
+    return motion
+
+
+def test_people_see_less_of_a_capability_by_motion_only_and_one_level_at_a_time(
+    council: Council, agent: Agent, owner: User, stranger: User
+) -> None:
+    scope = scope_for(agent, "shelf.put", "medium")
+    with pytest.raises(NotPermitted):
+        proposals.propose_level(actor=stranger, scope=scope, rationale="Less work.")
+    motion = proposals.propose_level(actor=owner, scope=scope, rationale="It went well.")
+    assert (motion.klass, motion.loosens, motion.agent_id) == ("significant", True, agent.pk)
+    (change,) = motion.packet["changes"]
+    assert (change["before"], change["after"]) == ("100 % (L1)", "50 % (L2)")
+    with pytest.raises(Conflict, match="asks for the same"):
+        proposals.propose_level(actor=owner, scope=scope, rationale="Twice.")
+    assert adopted(motion, council).status == "effective"
+    scope.refresh_from_db()
+    assert scope.level == 2
+    tighten(scope=scope, reason="Odd.")
+    scope.refresh_from_db()
+    lift = proposals.propose_level(actor=owner, scope=scope, rationale="It was nothing.")
+    assert lift.payload == {"lift": scope.pk}
+    assert adopted(lift, council).status == "effective"
+    scope.refresh_from_db()
+    assert (scope.held, scope.level) == (False, 2)
+
+
+def test_a_level_is_not_raised_over_a_review_that_came_meanwhile(
+    council: Council, agent: Agent, owner: User
+) -> None:
+    scope = scope_for(agent, "shelf.put", "medium")
+    motion = proposals.propose_level(actor=owner, scope=scope, rationale="It went well.")
+    tighten(scope=scope, reason="Odd.")
+    assert adopted(motion, council).status == "adopted"
+    assert "under full review" in motion.outcome_note
+    scope.refresh_from_db()
+    assert (scope.held, scope.level) == (True, 1)
+
+
+def test_critical_risk_is_not_even_proposed(council: Council, agent: Agent, owner: User) -> None:
+    scope = scope_for(agent, "shelf.put", "critical")
+    with pytest.raises(Conflict, match="never rises"):
+        proposals.propose_level(actor=owner, scope=scope, rationale="x")
+
+
+def test_a_checkpoint_is_drawn_by_motion_only(
+    council: Council, checkpoint: Checkpoint, owner: User, signed_in: Callable[[User], Client]
+) -> None:
+    page = signed_in(owner)
+    data = {"checkpoint": checkpoint.pk, "rate": 20, "rationale": "Most are ordinary."}
+    assert page.post("/decisions/propose/draw", {**data, "rate": 0}).status_code == 422
+    assert page.post("/decisions/propose/draw", data).status_code == 302
+    motion = Motion.objects.get()
+    assert motion.loosens
+    shown = page.get(f"/decisions/M-{motion.number}").content.decode()
+    assert "People would see less than today." in shown
+    assert adopted(motion, council).status == "effective"
+    checkpoint.refresh_from_db()
+    assert (checkpoint.hard, checkpoint.rate) == (False, 20)
+
+
+def test_fewer_people_at_a_checkpoint_loosen_and_more_do_not(
+    council: Council, checkpoint: Checkpoint, owner: User
+) -> None:
+    more = proposals.propose_checkpoint(
+        actor=owner, checkpoint=checkpoint, approvers=2, rationale="Two see more."
+    )
+    assert not more.loosens
+    assert adopted(more, council).status == "effective"
+    checkpoint.refresh_from_db()
+    fewer = proposals.propose_checkpoint(
+        actor=owner, checkpoint=checkpoint, approvers=1, rationale="One is enough."
+    )
+    assert fewer.loosens
+
+
+def test_rules_are_changed_field_by_field_and_members_read_what_differs(
+    council: Council, auditor: User, signed_in: Callable[[User], Client], stranger: User
+) -> None:
+    url = "/decisions/propose/rules"
+    assert signed_in(stranger).get(url).status_code == 404
+    page = signed_in(council["chair"])
+    form = page.get(url).context["form"]
+    data = {name: form.initial[name] for name in form.fields if name in form.initial}
+    data |= {"rationale": "Quicker.", "collapse": ""}
+    same = page.post(url, data)
+    assert same.status_code == 422
+    assert "These are the rules as they stand." in same.content.decode()
+    data |= {"standard-comment": 1, "authority": auditor.username}
+    assert page.post(url, data).status_code == 302
+    motion = Motion.objects.get()
+    assert [(row["before"], row["after"]) for row in motion.packet["changes"]] == [
+        ("2", "1"), ("nobody", "auditor"),
+    ]  # fmt: skip
+    assert adopted(motion, council).status == "effective"
+    assert (constitution().authority, constitution().guardians) == (
+        "auditor", ("security", "compliance"),
+    )  # fmt: skip

@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 
 from apps.access.models import User
-from apps.approvals.models import Notice
+from apps.approvals.models import Notice, Scope
+from apps.approvals.services import scope_for, tighten
 from apps.common.clock import now
 from apps.common.errors import Conflict, NotPermitted
 from apps.council.models import Measure, Motion
@@ -103,6 +104,23 @@ def test_a_frozen_policy_keeps_its_forbids_and_comes_back(
     lapse(measure)
     version.refresh_from_db()
     assert version.status == "in_force"
+
+
+def test_every_question_of_an_agent_goes_to_people_until_the_measure_lapses(
+    council: Council, agent: Agent
+) -> None:
+    before = scope_for(agent, "shelf.put", "medium")
+    other = scope_for(agent, "shelf.put", "low")
+    Scope.lock(before.pk).compare_and_set(where={}, level=2)
+    tighten(scope=other, reason="Somebody saw something.")
+    measure = taken(council, "review_agent", agent.slug)
+    before.refresh_from_db()
+    assert (before.held, before.level) == (True, 2)
+    assert standing(agent.pk, None).ok
+    lapse(measure)
+    before.refresh_from_db()
+    other.refresh_from_db()
+    assert (before.held, other.held) == (False, True)
 
 
 def test_one_person_is_not_enough_and_two_are_two(council: Council, agent: Agent) -> None:
@@ -250,5 +268,5 @@ def test_no_verb_of_the_emergency_loosens() -> None:
     verbs = {name for name in dir(emergency) if name.startswith(("grant", "activate", "allow"))}
     assert verbs == set()
     assert {kind.value for kind in emergency.MeasureKind} == {
-        "suspend_agent", "freeze_policy", "deny_tool",
+        "suspend_agent", "review_agent", "freeze_policy", "deny_tool",
     }  # fmt: skip

@@ -26,6 +26,7 @@ def levels_page(request: PersonRequest) -> HttpResponse:
     context = {
         "standings": queries.standings(request.user),
         "may_tighten": holds(request.user, "checkpoints.tighten"),
+        "may_propose": holds(request.user, "council.propose"),
     }
     return render(request, "approvals/levels.html", context)
 

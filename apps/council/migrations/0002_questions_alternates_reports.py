@@ -165,4 +165,9 @@ class Migration(migrations.Migration):
             model_name='answer',
             constraint=models.UniqueConstraint(fields=('question', 'user'), name='a_member_answers_a_question_once'),
         ),
+        migrations.AlterField(
+            model_name='measure',
+            name='kind',
+            field=models.CharField(choices=[('suspend_agent', 'Suspend an agent'), ('freeze_policy', "Freeze a policy's permissions"), ('deny_tool', 'Stop a tool for every agent'), ('review_agent', 'Put every action of an agent before people')], max_length=14),
+        ),
     ]

@@ -5,6 +5,8 @@ from collections import Counter
 
 from apps.access.models import User
 from apps.access.queries import holds
+from apps.approvals.levels import WHOLE, percent
+from apps.approvals.models import Scope
 from apps.common.clock import now
 from apps.common.errors import Absent
 from apps.council import rules
@@ -49,6 +51,7 @@ def consequences(measure: Measure) -> list[str]:
     """What the measure stops, in numbers, as it stands now."""
     words = {
         MeasureKind.SUSPEND_AGENT: of_agent,
+        MeasureKind.REVIEW_AGENT: of_review,
         MeasureKind.DENY_TOOL: of_tool,
         MeasureKind.FREEZE_POLICY: of_policy,
     }
@@ -66,6 +69,15 @@ def of_agent(slug: str) -> list[str]:
         f"Work that it has begun and not ended: {waiting or 'none'}. Its runs wait; questions that "
         "it put to people are withdrawn.",
         f"It acted {acted(agent=agent)} in the last 24 hours.",
+    ]
+
+
+def of_review(slug: str) -> list[str]:
+    scopes = Scope.objects.filter(agent__slug=slug, held=False).select_related("agent")
+    drawn = [row for row in scopes if percent(row.level, row.risk, held=False) < WHOLE]
+    return [
+        "The agent goes on working; whatever a checkpoint asks about goes to people, all of it.",
+        f"Capabilities of which people see only a share today: {len(drawn)}.",
     ]
 
 

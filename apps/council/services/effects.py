@@ -6,7 +6,8 @@ from __future__ import annotations
 import datetime as dt
 
 from apps.access.models import User
-from apps.approvals.models import Checkpoint
+from apps.approvals import loosening
+from apps.approvals.models import Checkpoint, Scope
 from apps.approvals.services import change_checkpoint
 from apps.common.clock import now
 from apps.common.errors import Conflict
@@ -61,14 +62,24 @@ def permission(motion: Motion) -> None:
 
 
 def checkpoint(motion: Motion) -> None:
+    """Another number of people, a share that is drawn, a level on, or the end of full review."""
+    payload, reason = motion.payload, f"Adopted by {motion.reference}."
+    if "scope" in payload or "lift" in payload:
+        scope = Scope.objects.filter(pk=payload.get("scope") or payload["lift"]).first()
+        if scope is None:
+            raise Conflict("There is no such capability any more.")
+        if "lift" in payload:
+            loosening.lift(scope=scope, reason=reason)
+        else:
+            loosening.promote(scope=scope, to=payload["level"], reason=reason)
+        return
     row = Checkpoint.objects.filter(slug=motion.payload["checkpoint"]).first()
     if row is None:
         raise Conflict("There is no such checkpoint any more.")
-    change_checkpoint(
-        checkpoint=row,
-        approvers=motion.payload["approvers"],
-        reason=f"Adopted by {motion.reference}.",
-    )
+    if "rate" in payload:
+        loosening.let_draw(checkpoint=row, rate=payload["rate"], reason=reason)
+    else:
+        change_checkpoint(checkpoint=row, approvers=payload["approvers"], reason=reason)
 
 
 def rules(motion: Motion) -> None:

@@ -14,6 +14,9 @@ from django.db import IntegrityError, transaction
 
 from apps.access.models import User
 from apps.access.services import permitted
+from apps.approvals import loosening
+from apps.approvals.models import Scope
+from apps.approvals.services import tighten
 from apps.common.acting import acting
 from apps.common.canonical import plain
 from apps.common.clock import now
@@ -46,6 +49,7 @@ def target_of(kind: str, target: str) -> Any:
     """The agent, tool or policy that a measure is about. Raises Invalid when there is none."""
     rows: dict[str, Callable[[], Any]] = {
         MeasureKind.SUSPEND_AGENT: lambda: Agent.objects.filter(slug=target).first(),
+        MeasureKind.REVIEW_AGENT: lambda: Agent.objects.filter(slug=target).first(),
         MeasureKind.DENY_TOOL: lambda: Tool.objects.filter(name=target).first(),
         MeasureKind.FREEZE_POLICY: lambda: Policy.objects.filter(slug=target).first(),
     }
@@ -151,7 +155,7 @@ def ratification(actor: User, measure: Measure) -> Motion:
         payload=plain({"measure": str(measure.pk), "until": until.isoformat()}),
         packet=packet,
         agent=Agent.objects.filter(slug=measure.target).first()
-        if measure.kind == MeasureKind.SUSPEND_AGENT
+        if measure.kind in (MeasureKind.SUSPEND_AGENT, MeasureKind.REVIEW_AGENT)
         else None,
     )
     moment = now()
@@ -160,9 +164,18 @@ def ratification(actor: User, measure: Measure) -> Motion:
     return opened(motion, moment, closes=measure.ends_at)
 
 
+def mark_of(measure: Measure) -> str:
+    """How what a measure did is known again at its end."""
+    return f"Emergency measure {measure.reference}:"
+
+
 def restrict(measure: Measure, found: Any) -> bool:
     """The act itself. False when there was nothing left to restrict, and so nothing to restore."""
-    reason = f"Emergency measure {measure.reference}: {measure.reason}"
+    reason = f"{mark_of(measure)} {measure.reason}"
+    if measure.kind == MeasureKind.REVIEW_AGENT:
+        if not tighten(agent=found, reason=reason):
+            raise Conflict("Every action of it is before people already.")
+        return True
     if isinstance(found, Agent):
         return holds.hold_agent(agent=found, by=measure.reference, reason=reason)
     if isinstance(found, Tool):
@@ -223,7 +236,11 @@ def restore(measure: Measure, note: str) -> None:
     reason = f"{measure.reference} ended: {note}"
     resume = measure.restored is None
     found = target_of(measure.kind, measure.target)
-    if isinstance(found, Agent):
+    if measure.kind == MeasureKind.REVIEW_AGENT:
+        mine = Scope.objects.filter(agent=found, held_reason__startswith=mark_of(measure))
+        for scope in mine.filter(held=True):
+            loosening.lift(scope=scope, reason=reason)
+    elif isinstance(found, Agent):
         holds.release_agent(agent=found, by=measure.reference, reason=reason, resume=resume)
     elif isinstance(found, Tool):
         holds.release_tool(tool=found, by=measure.reference, reason=reason, resume=resume)

@@ -8,12 +8,20 @@ from django.db import transaction
 
 from apps.access.models import User
 from apps.access.services import permitted
+from apps.approvals.levels import step_problem
+from apps.approvals.models import Checkpoint, Scope
 from apps.common.canonical import digest, plain
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid
 from apps.common.numbering import save_numbered
 from apps.council.models import Motion
-from apps.council.packets import capability_packet, checkpoint_packet, rules_packet
+from apps.council.packets import (
+    capability_packet,
+    checkpoint_packet,
+    draw_packet,
+    rules_packet,
+    scope_packet,
+)
 from apps.council.rules import class_of, loosens
 from apps.council.services.common import matter_of, refuse_unchanged
 from apps.council.states import OPEN, Kind
@@ -130,7 +138,9 @@ def propose_grant(
 
 @permitted("council.propose")
 @transaction.atomic
-def propose_checkpoint(*, actor: User, checkpoint: Any, approvers: int, rationale: str) -> Motion:
+def propose_checkpoint(
+    *, actor: User, checkpoint: Checkpoint, approvers: int, rationale: str
+) -> Motion:
     """Asks for another number of people at a checkpoint."""
     if not 1 <= approvers <= 9:
         raise Invalid("A checkpoint asks 1 to 9 people.", fields={"approvers": ["1 to 9."]})
@@ -145,6 +155,56 @@ def propose_checkpoint(*, actor: User, checkpoint: Any, approvers: int, rational
         subject=subject,
         payload=payload,
         packet=checkpoint_packet(checkpoint, approvers),
+    )
+
+
+@permitted("council.propose")
+@transaction.atomic
+def propose_draw(*, actor: User, checkpoint: Checkpoint, rate: int, rationale: str) -> Motion:
+    """Asks that a checkpoint may be drawn: people see a share of what it stops."""
+    if not 1 <= rate <= 100:
+        raise Invalid("People see 1 to 100 percent.", fields={"rate": ["1 to 100."]})
+    subject = f"checkpoint:{checkpoint.slug}"
+    refuse_second(subject)
+    return new_motion(
+        actor=actor,
+        kind=Kind.CHECKPOINT,
+        title=f"{checkpoint.title}: drawn, at least {rate} %",
+        rationale=rationale,
+        subject=subject,
+        payload={"checkpoint": checkpoint.slug, "rate": rate},
+        packet=draw_packet(checkpoint, rate),
+    )
+
+
+@permitted("council.propose")
+@transaction.atomic
+def propose_level(*, actor: User, scope: Scope, rationale: str) -> Motion:
+    """Asks that people see less of a capability: one level on; or, while it is under full review,
+    that the full review ends. Back up it goes without a motion."""
+    row = Scope.lock(scope.pk)
+    if row.agent.version != row.agent_version:
+        raise Conflict(f"{row.agent.label} has taken the place of this version.")
+    subject = f"scope:{row.pk}"
+    refuse_second(subject)
+    if row.held:
+        title, payload = f"Full review of {row} ends", {"lift": row.pk}
+        packet = scope_packet(row, row.level, held=False)
+    else:
+        level = row.level + 1
+        if problem := step_problem(row.level, level, row.risk, held=False):
+            raise Conflict(problem)
+        title, payload = f"{row}: L{level}", {"scope": row.pk, "level": level}
+        packet = scope_packet(row, level, held=False)
+    return new_motion(
+        actor=actor,
+        kind=Kind.CHECKPOINT,
+        title=title,
+        rationale=rationale,
+        agent=row.agent,
+        subject=subject,
+        payload=payload,
+        packet=packet,
     )
 
 

@@ -142,7 +142,7 @@ def powers(measure: Measure) -> None:
 def owners_of(measure: Measure) -> list[User]:
     if measure.kind == MeasureKind.DENY_TOOL:
         return owners_using([measure.target])
-    if measure.kind == MeasureKind.SUSPEND_AGENT:
+    if measure.kind in (MeasureKind.SUSPEND_AGENT, MeasureKind.REVIEW_AGENT):
         agents = Agent.objects.filter(slug=measure.target).select_related("owner")
         return [agent.owner for agent in agents]
     return list(holders("agents.suspend"))

@@ -36,6 +36,7 @@ from apps.council.views.proposals import (
     propose,
     propose_activation,
     propose_grant,
+    propose_level,
     propose_policy,
     propose_rules,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "propose",
     "propose_activation",
     "propose_grant",
+    "propose_level",
     "propose_policy",
     "propose_rules",
     "raise_hand",

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.forms import Form
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 
 from apps.access.guards import PersonRequest, needs
+from apps.approvals.models import Scope
 from apps.common.errors import Absent, Invalid
 from apps.common.middleware import told
 from apps.council import forms
@@ -55,6 +56,18 @@ def propose_grant(request: PersonRequest, slug: str) -> HttpResponse:
 
 
 @needs("council.propose")
+def propose_level(request: PersonRequest, pk: int) -> HttpResponse:
+    """One level on for a capability, or the end of its full review."""
+    scope = get_object_or_404(Scope.objects.select_related("agent"), pk=pk)
+
+    def put(data: Mapping[str, Any]) -> Motion:
+        return proposals.propose_level(actor=request.user, scope=scope, **data)
+
+    title = "Ask that full review ends" if scope.held else f"Ask for L{scope.level + 1}"
+    return asked(request, forms.WhyForm, put, title, scope=scope)
+
+
+@needs("council.propose")
 def propose(request: PersonRequest, what: str) -> HttpResponse:
     """Checkpoints, seats and the council's own rules."""
     found = PROPOSALS.get(what)
@@ -92,6 +105,10 @@ def put_checkpoint(request: PersonRequest, data: dict[str, Any]) -> Motion:
     return proposals.propose_checkpoint(actor=request.user, **data)
 
 
+def put_draw(request: PersonRequest, data: dict[str, Any]) -> Motion:
+    return proposals.propose_draw(actor=request.user, **data)
+
+
 def put_seat(request: PersonRequest, data: dict[str, Any]) -> Motion:
     seat = {"user": data["user"].pk, "function": data["function"]}
     return proposals.propose_rules(
@@ -123,6 +140,7 @@ PROPOSALS: dict[str, Proposal] = {
         forms.CheckpointMotionForm,
         put_checkpoint,
     ),
+    "draw": ("Propose that a checkpoint may be drawn", forms.DrawMotionForm, put_draw),
     "seat": ("Propose a seat", forms.SeatMotionForm, put_seat),
 }
 
