@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
@@ -14,12 +15,12 @@ from apps.access.queries import holds
 from apps.common import diffing
 from apps.common.errors import Absent, Invalid
 from apps.common.middleware import told
-from apps.council import exports, queries
+from apps.council import exports, queries, reading
 from apps.council.models import Comment, Motion, Question
 from apps.council.rules import Constitution
 from apps.council.services import ballots, comments, motions, questions
 from apps.council.services.common import constitution, seat_of
-from apps.council.states import Choice, Function, Kind, MotionStatus
+from apps.council.states import Choice, Function, Kind, MotionStatus, QuestionStatus
 from apps.policies import queries as policies
 
 
@@ -56,7 +57,6 @@ def motion_page(
 ) -> HttpResponse:
     """The motion with everything that the reader may do; what was typed is kept on an error."""
     rules = constitution()
-    base = (found.packet.get("base") or {}).get("text", "")
     ballot = queries.ballot(request.user, found, rules)
     asked = queries.questions(found)
     context: dict[str, Any] = {
@@ -66,11 +66,12 @@ def motion_page(
         "comments": queries.comments(found),
         "objections": queries.open_objections(found),
         "questions": asked,
+        "open_questions": any(row.status == QuestionStatus.OPEN for row in asked),
         "owed_questions": {row.pk for row in asked if queries.owes_hand(request.user, row)},
         "rivals": queries.rivals(found),
         "needs": rules.rules_for(found.klass, loosens=found.loosens),
         "draft": policies.draft_of(found.version.policy) if found.version else None,
-        "lines": diffing.lines(base, found.packet["text"]) if "text" in found.packet else [],
+        **policy_in_words(found.packet),
         "choices": [
             (value, label)
             for value, label in Choice.choices
@@ -84,6 +85,18 @@ def motion_page(
         **rights(request.user, found, rules),
     }
     return render(request, "council/motion.html", context, status=422 if error else 200)
+
+
+def policy_in_words(packet: Mapping[str, Any]) -> dict[str, Any]:
+    """What members read of a policy before its Cedar text."""
+    if "text" not in packet:
+        return {}
+    base = (packet.get("base") or {}).get("text", "")
+    return {
+        "short": reading.in_short(packet),
+        "said": reading.lines_of(packet),
+        "lines": diffing.lines(base, packet["text"]),
+    }
 
 
 def rights(user: User, found: Motion, rules: Constitution) -> dict[str, Any]:
