@@ -11,6 +11,7 @@ SEATS = {
     "compliance": "compliance",
     "people": "people",
 }
+ALTERNATES = {"security": "deputy"}
 PASSWORD = "council-demo"  # noqa: S105 - shown on the demo's sign-in page
 
 
@@ -32,6 +33,13 @@ def people() -> tuple[DemoPerson, ...]:
         ),
         DemoPerson(
             "compliance", "Priya Raman", "compliance", ("council_member",), "votes; a guardian, too"
+        ),
+        DemoPerson(
+            "deputy",
+            "Yara Lindqvist",
+            "it",
+            ("council_member",),
+            "alternate: sits when security does not",
         ),
         DemoPerson("people", "Hana Sato", "people", ("council_member",), "votes"),
         DemoPerson(

@@ -14,7 +14,8 @@ from apps.ledger.services import record
 def seed_council() -> None:
     people = {user.username: user for user in User.objects.all()}
     for username, function in demo.SEATS.items():
-        seat = Seat(user=people[username], function=function, starts_at=now())
+        alternate = people.get(demo.ALTERNATES.get(username, ""))
+        seat = Seat(user=people[username], function=function, starts_at=now(), alternate=alternate)
         seat.save()
         record(type="seat.given", object=seat, reason="Founding of the council.")
     checkpoint = Checkpoint.objects.filter(slug="payment-approval").first()

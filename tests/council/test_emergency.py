@@ -57,6 +57,18 @@ def test_an_agent_stops_at_once_and_works_again_when_the_measure_lapses(
     assert standing(agent.pk, None).ok
 
 
+def test_the_page_of_what_is_held_shows_the_measure_and_its_end(
+    council: Council, agent: Agent, tool: Tool, signed_in: Callable[[User], Client]
+) -> None:
+    first = taken(council, "suspend_agent", agent.slug)
+    second = taken(council, "deny_tool", tool.name)
+    page = signed_in(council["legal"])
+    for url, measure in ((f"/agents/{agent.slug}", first), (f"/agents/tools/{tool.name}", second)):
+        shown = page.get(url).content.decode()
+        assert f"/council/emergency/{measure.reference}" in shown
+        assert "ends by itself" in shown
+
+
 def test_the_lapse_comes_late_when_the_scheduler_was_down(council: Council, agent: Agent) -> None:
     measure = taken(council, "suspend_agent", agent.slug)
     lapse(measure, ago=dt.timedelta(days=9))
