@@ -17,9 +17,9 @@ from apps.council import queries
 from apps.council.calendar import as_ics
 from apps.council.models import Certification
 from apps.council.queries import calendar as dates
-from apps.council.rules import Constitution
+from apps.council.rules import POWERS, Constitution
 from apps.council.services import certifications
-from apps.council.services.common import constitution, days, seat_of
+from apps.council.services.common import constitution, days
 from apps.council.services.ties import ties_for
 from apps.council.states import MotionClass
 
@@ -43,9 +43,11 @@ def agenda(rules: Constitution) -> dict[str, Any]:
 @needs("council.view")
 def council(request: PersonRequest) -> HttpResponse:
     rules = constitution()
+    seats = list(queries.live_seats().order_by("function"))
+    seat = next((each for each in seats if each.user_id == request.user.pk), None)
     context = {
         **agenda(rules),
-        "seats": queries.live_seats().order_by("function"),
+        "seats": seats,
         "classes": [
             (MotionClass(name).label, rules.periods[name], rules.rules_for(name, loosens=False))
             for name in MotionClass.values
@@ -55,8 +57,8 @@ def council(request: PersonRequest) -> HttpResponse:
         "measures": queries.measures(request.user),
         "dates": dates.dates(days(1))[:NEXT_DATES],
         "sittings": queries.sittings(request.user),
-        "may_certify": seat_of(request.user) is not None,
-        "has_power": queries.has_power(request.user),
+        "may_certify": seat is not None,
+        "has_power": seat is not None and seat.function in POWERS,
         "may_propose": holds(request.user, "council.propose"),
         "may_chair": holds(request.user, "council.chair"),
         "day": span_in_words(days(1).total_seconds()),
