@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('access', '0002_notices'),
+        ("access", "0003_digest_hours"),
     ]
 
     operations = [
