@@ -87,8 +87,20 @@ def group(request: HttpRequest, label: str, places: tuple[Place, ...]) -> dict[s
     return {"label": label, "items": items}
 
 
+def here(path: str) -> Place | None:
+    """The entry whose address the path lies under most closely: one alone is the current one."""
+    places = [place for _, group in with_pilots() for place in group]
+    under = {
+        place: len(url)
+        for place in places
+        for url in [reverse(place.url_name)]
+        if path == url or (url != "/" and path.startswith(url))
+    }
+    return max(under, key=lambda place: under[place]) if under else None
+
+
 def entry(request: HttpRequest, place: Place) -> dict[str, Any]:
     url = reverse(place.url_name)
-    inside = request.path == url or (url != "/" and request.path.startswith(url))
+    inside = place == here(request.path)
     count = COUNTS[place.url_name](request.user) if place.url_name in COUNTS else None
     return {"label": place.label, "url": url, "key": place.key, "count": count, "current": inside}

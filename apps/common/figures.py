@@ -30,7 +30,7 @@ def stacked_bars(
         layout={
             "barmode": "stack",
             "template": "none",
-            "xaxis": {"title": {"text": across}},
+            "xaxis": {"title": {"text": across}, "type": "category"},
             "yaxis": {"title": {"text": up}, "rangemode": "tozero"},
             "height": 320,
         },

@@ -186,6 +186,19 @@ def test_a_break_is_advised_and_bars_nobody(
     assert b"Record decision" in page
 
 
+@pytest.mark.django_db
+def test_the_same_wish_asked_twice_is_one_line_and_stays_until_both_are_decided(
+    question: Ask, approver: User, signed_in: Callable[[User], Client]
+) -> None:
+    first, second, other = question(), question(), question(intent_digest="o" * 64)
+    page = signed_in(approver)
+    assert b"asked 2 times" in page.get("/inbox/").content
+    assert [row.pk for row in queries.inbox(approver, view="mine").items] == [first.pk, other.pk]
+    services.vote(actor=approver, request_id=first.pk, choice="reject", reason="No", digest=DIGEST)
+    fresh = User.objects.get(pk=approver.pk)
+    assert [row.pk for row in queries.inbox(fresh, view="mine").items] == [second.pk, other.pk]
+
+
 @given(st.lists(st.integers(0, 300), max_size=60))
 def test_a_sitting_ends_with_a_pause(gaps: list[int]) -> None:
     at, answers = NIGHT, []

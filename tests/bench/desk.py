@@ -38,15 +38,17 @@ def desk(*, full: bool) -> list[Row]:
     fill(many_open, decided=False)
     fill(many_decided, decided=True)
     many = pages(people[0])
+    steady = many["control"] / few["control"]
     rows = [
         Row(
-            f"7 {name} page with {many_open:,} open and {many_decided:,} decided, against {FEW}",
-            many[name],
+            f"7 {name} page with {many_open:,} open and {many_decided:,} decided, against {FEW}"
+            f" (the machine was {steady:.2f} × as slow by then, and that is taken out)",
+            many[name] / steady,
             few[name],
             "≤ 1.3",
-            many[name] <= 1.3 * few[name],
+            many[name] / steady <= 1.3 * few[name],
         )
-        for name in few
+        for name in ("inbox", "item")
     ]
     return [*rows, racing(people)]
 
@@ -127,6 +129,7 @@ def fill(number: int, *, decided: bool) -> None:
 
 
 def pages(user: User) -> dict[str, float]:
+    """`control` is a page that no item is on: it tells how fast the machine was meanwhile."""
     client = Client()
     client.force_login(user)
     number = ApprovalRequest.objects.filter(status="pending").order_by("number")[0].number
@@ -135,6 +138,7 @@ def pages(user: User) -> dict[str, float]:
         10,
         inbox=lambda: page("/inbox/"),
         item=lambda: page(f"/inbox/C-{number}"),
+        control=lambda: page("/me"),
     )
 
 

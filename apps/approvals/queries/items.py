@@ -15,6 +15,7 @@ from apps.approvals.models import (
     ApprovalRequest,
     Exposure,
     Notice,
+    Skipped,
     Vote,
 )
 from apps.approvals.queries.lists import LISTED
@@ -42,7 +43,7 @@ def votes_of(request: ApprovalRequest) -> list[Vote]:
     return list(request.votes.select_related("voter").order_by("cast_at"))
 
 
-def facts_of(request: ApprovalRequest) -> list[Fact]:
+def facts_of(request: ApprovalRequest | Skipped) -> list[Fact]:
     tool = Tool.objects.filter(name=request.tool).only("facts_schema").first()
     return facts_from(request.evidence, tool)
 

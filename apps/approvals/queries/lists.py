@@ -64,12 +64,22 @@ def inbox(user: User, *, view: str, queue: str = "", risk: str = "", search: str
         rows = rows.filter(matching(search))
     ordered = ("-decided_at", "-pk") if view == "decided" else ("decide_by", "pk")
     found = list(rows.order_by(*ordered)[: LISTED + 1])
-    page = found[:LISTED]
+    page = found[:LISTED] if view == "decided" else collapsed(found[:LISTED])
     # Counted for the page alone: counting in the query would count for every open request first.
     cast = approvals_cast(page)
     for row in page:
         row.cast = cast.get(row.pk, 0)  # type: ignore[attr-defined]
     return Inbox(page, len(found) > LISTED, waiting_count(user), pulse(user))
+
+
+def collapsed(rows: list[ApprovalRequest]) -> list[ApprovalRequest]:
+    """The very same wish of an agent, asked several times, is one line: the first that is due,
+    with the number of `copies`. The next of them takes its place once it is decided."""
+    firsts: dict[tuple[int, str], ApprovalRequest] = {}
+    for row in rows:
+        first = firsts.setdefault((row.agent_id, row.intent_digest), row)
+        first.copies = getattr(first, "copies", 0) + 1  # type: ignore[attr-defined]
+    return list(firsts.values())
 
 
 def approvals_cast(rows: Iterable[ApprovalRequest]) -> dict[uuid.UUID, int]:

@@ -206,7 +206,8 @@ def vote_many(
                 digest=seen,
                 bulk_id=bulk_id,
             )
-            results.append(Answered(decided, True, RequestStatus(decided.status).label))
+            words = "A known-answer item." if decided.is_seed else ""
+            results.append(Answered(decided, True, words or RequestStatus(decided.status).label))
         except (Conflict, NotPermitted) as refusal:
             results.append(Answered(row, False, refusal.sentence))
     return results

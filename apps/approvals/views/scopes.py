@@ -70,6 +70,7 @@ def show(request: PersonRequest, row: Skipped, status: int = 200, **extra: objec
     context = {
         "row": row,
         "changes": diffing.changed_fields(will.get("before", {}), will.get("after", {})),
+        "facts": queries.facts_of(row),
         "why_not": queries.why_not_review(request.user, row),
         "severities": list(LOSSES),
         **extra,
