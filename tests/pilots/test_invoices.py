@@ -552,6 +552,19 @@ def test_every_published_example_is_read_without_findings(shared: Path) -> None:
         assert validate(parse(path.read_bytes())) == [], path.name
 
 
+def test_every_published_example_is_triaged(shared: Path, demo: None) -> None:
+    """Nobody here knows their sellers, so each is set aside, and says so."""
+    files = sorted((shared / "pilots/invoices/peppol_examples").glob("*.xml"))
+    for path in files:
+        receive(actor=None, content=path.read_bytes(), filename=path.name, source="folder")
+    drain()
+    assert {run.status for run in Run.objects.all()} == {"succeeded"}
+    documents = InvoiceDocument.objects.all()
+    assert len(documents) == len(files)
+    assert all("is not a known supplier" in document.note for document in documents)
+    assert all(document.amount is not None and document.number for document in documents)
+
+
 def test_published_rule_cases_are_decided_as_published(shared: Path) -> None:
     """Every rule of the published cases is known; the share decided right is told by family."""
     path = shared / "pilots/invoices/invoice_rule_cases.jsonl"
