@@ -65,10 +65,15 @@ def seller(row: InvoiceDocument) -> Compared:
 
 def account(row: InvoiceDocument) -> Compared:
     if row.supplier is None or not row.iban:
-        return Compared("Account", row.iban or "none given", "", None)
+        return Compared("Account", printed(row.iban) or "none given", "", None)
     since = in_unit(knowledge.days_since(row.supplier.iban_since), "days", "")
-    ours = f"{row.supplier.iban}, kept for {since}"
-    return Compared("Account", row.iban, ours, row.iban == row.supplier.iban)
+    ours = f"{printed(row.supplier.iban)}, kept for {since}"
+    return Compared("Account", printed(row.iban), ours, row.iban == row.supplier.iban)
+
+
+def printed(iban: str) -> str:
+    """In groups of four, as people compare them."""
+    return " ".join(iban[start : start + 4] for start in range(0, len(iban), 4))
 
 
 def order(row: InvoiceDocument) -> list[Compared]:
