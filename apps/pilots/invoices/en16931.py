@@ -37,18 +37,15 @@ def each(context: str, path: str, sentence: str) -> Check:
     return check
 
 
-def each_line(path: str, sentence: str, *, present: bool = False) -> Check:
+def each_line(path: str, sentence: str) -> Check:
     def check(document: Document) -> list[str]:
-        lines = document.lines
-        found = [line.one(path) is not None if present else line.has(path) for line in lines]
-        return [f"Line {index}: {sentence}" for index, ok in enumerate(found, 1) if not ok]
+        return [
+            f"Line {index}: {sentence}"
+            for index, line in enumerate(document.lines, 1)
+            if not line.has(path)
+        ]
 
     return check
-
-
-def when(path: str, then: str, sentence: str) -> Check:
-    """Where the path exists, each must have `then`."""
-    return each(path, then, sentence)
 
 
 def rounded(amount: Decimal) -> Decimal:
