@@ -308,6 +308,8 @@ COUNCIL: dict[str, Any] = {
     "ANSWERS_PER_HOUR": int(os.environ.get("COUNCIL_ANSWERS_PER_HOUR", "60")),
     # Whether deciding needs a training record for the risk.
     "TRAINING_REQUIRED": flag("COUNCIL_TRAINING_REQUIRED", DEMO),
+    # How long what one agent wrote is held against another that wants it otherwise.
+    "CONTRADICTION_SECONDS": int(os.environ.get("COUNCIL_CONTRADICTION_SECONDS", "600")),
     # Where links in mails and webhooks lead, and the organisation's own system that is told.
     "BASE_URL": os.environ.get("COUNCIL_BASE_URL", "http://127.0.0.1:8000"),
     "WEBHOOK_URL": os.environ.get("COUNCIL_WEBHOOK_URL", ""),

@@ -29,7 +29,10 @@ SPEC = ToolSpec(
     },
     facts_schema={
         "type": "object",
-        "properties": {"stock": {"type": "integer"}, "fragile": {"type": "boolean"}},
+        "properties": {
+            "stock": {"type": "integer", "counted": True},
+            "fragile": {"type": "boolean"},
+        },
     },
     effect="write",
     resource_keys=("thing:{thing}",),

@@ -35,6 +35,7 @@ PERMISSIONS: dict[str, str] = {
     "runs.view": "See runs",
     "runs.start": "Start runs",
     "runs.operate": "Pause, cancel, requeue and roll back runs",
+    "limits.set": "Set budgets, rates and breakers, and whose work goes first",
     "audit.view": "Read the audit trail",
     "people.manage": "Give and take roles",
     "pilots.view": "See the pilots' work",
@@ -58,7 +59,7 @@ _COUNCIL = frozenset(
 )
 
 MATRIX: dict[str, frozenset[str]] = {
-    "council_chair": _EVERY_ROLE | _COUNCIL | {"agents.suspend", "council.chair"},
+    "council_chair": _EVERY_ROLE | _COUNCIL | {"agents.suspend", "council.chair", "limits.set"},
     "council_member": _EVERY_ROLE | _COUNCIL,
     "approver": _EVERY_ROLE | {"approvals.decide", "checkpoints.tighten"},
     "auditor": _EVERY_ROLE | {"approvals.view", "audit.view"},
@@ -85,6 +86,7 @@ MATRIX: dict[str, frozenset[str]] = {
         "policies.draft",
         "council.propose",
         "queues.manage",
+        "limits.set",
         "checkpoints.tighten",
         "vigilance.manage",
         "audit.view",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from django.db import models
@@ -8,7 +10,7 @@ from django.db.models import Q
 from apps.access.models import User
 from apps.common.ids import uuid7
 from apps.common.tracked import Tracked
-from apps.orchestration.states import RunStatus, StepStatus
+from apps.orchestration.states import Kind, RunStatus, StepStatus
 from apps.registry.models import Agent
 
 
@@ -109,6 +111,9 @@ class Step(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
+    # Set on the instance that a worker has claimed: what it holds, and under which fences.
+    fences: Mapping[str, int] = MappingProxyType({})
+
     objects: ClassVar[models.Manager[Step]] = models.Manager()
 
     class Meta:
@@ -143,6 +148,89 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} of {self.run_id}"
+
+
+class Resource(models.Model):
+    """Something that steps hold while they work on it. The fence rises with every claim, so that a
+    late writer is known by its number."""
+
+    key = models.CharField(max_length=200, primary_key=True)
+    fence = models.PositiveBigIntegerField(default=0)
+
+    objects: ClassVar[models.Manager[Resource]] = models.Manager()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Lease(models.Model):
+    """What a running step holds (`granted`), or what a waiting one asks for."""
+
+    id = models.BigAutoField(primary_key=True)
+    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="leases")
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="leases")
+    exclusive = models.BooleanField()
+    granted = models.BooleanField()
+    fence = models.PositiveBigIntegerField(default=0)
+    asked_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Lease]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["resource", "step"], name="a_step_asks_for_a_resource_once"
+            ),
+            models.UniqueConstraint(
+                fields=["resource"],
+                condition=Q(granted=True, exclusive=True),
+                name="a_resource_is_held_by_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource_id} for {self.step_id}"
+
+
+class FieldWrite(models.Model):
+    """Who wrote a field of a resource last: what contradictions are found by."""
+
+    id = models.BigAutoField(primary_key=True)
+    key = models.CharField(max_length=200)
+    field = models.CharField(max_length=60)
+    value = models.JSONField(null=True)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+", db_index=False)
+    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="writes")
+    at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[FieldWrite]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["key", "field"], name="a_field_has_a_last_writer")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.field}"
+
+
+class Precedence(Tracked):
+    """Whose work goes first where two agents want the same: set by the council's chair or an
+    administrator. An agent without a row has rank 0 and does business."""
+
+    agent = models.OneToOneField(Agent, on_delete=models.PROTECT, related_name="precedence")
+    rank = models.SmallIntegerField(default=0)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.BUSINESS)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(rank__gte=-100, rank__lte=100), name="a_rank_is_within_a_hundred"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} ({self.rank})"
 
 
 class Outbox(models.Model):

@@ -98,3 +98,11 @@ WAITING_STEPS = (S.AWAITING_APPROVAL, S.AWAITING_RESOURCE, S.RETRY_WAIT)
 OPEN_STEPS = (S.PLANNED, S.READY, S.RUNNING, *WAITING_STEPS, S.DEAD, S.IN_DOUBT)
 NEEDS_PERSON = (S.DEAD, S.IN_DOUBT, S.COMPENSATION_FAILED)
 ENDED_STEPS = tuple(status for status in S if status not in OPEN_STEPS)
+
+
+class Kind(TextChoices):
+    """What an agent's work serves; the first goes before the second at equal rank."""
+
+    SAFETY = "safety", "Safety"
+    COMPLIANCE = "compliance", "Compliance"
+    BUSINESS = "business", "Business"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -88,14 +88,26 @@ def pin_of(spec: ToolSpec) -> str:
     return digest({name: values[name] for name in PINNED})
 
 
-def resource_keys_of(templates: Iterable[str], arguments: Mapping[str, Any]) -> list[str]:
-    """`supplier:{supplier}` with the arguments filled in; a key that lacks one is left out."""
-    keys = []
-    for template in templates:
-        names = PLACE.findall(template)
-        if all(arguments.get(name) not in (None, "") for name in names):
-            keys.append(PLACE.sub(lambda found: str(arguments[found.group(1)]), template))
-    return sorted(keys)
+SHARED = "?shared"
+
+
+def held_keys(spec: ToolSpec, arguments: Mapping[str, Any]) -> dict[str, bool]:
+    """`supplier:{supplier}` with the arguments filled in, and whether the call holds it alone. A
+    tool that only reads shares what it touches; one that writes holds it alone, but for keys that
+    end in `?shared`. A key that lacks an argument is left out."""
+    keys: dict[str, bool] = {}
+    for template in spec.resource_keys:
+        plain = template.removesuffix(SHARED)
+        names = PLACE.findall(plain)
+        if any(arguments.get(name) in (None, "") for name in names):
+            continue
+        key = PLACE.sub(lambda found: str(arguments[found.group(1)]), plain)[:LONGEST_KEY]
+        alone = spec.effect != "read" and plain == template
+        keys[key] = alone or keys.get(key, False)
+    return dict(sorted(keys.items()))
+
+
+LONGEST_KEY = 200
 
 
 def new_key() -> tuple[str, str]:

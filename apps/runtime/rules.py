@@ -31,7 +31,8 @@ class CallContext:
 @dataclass(frozen=True)
 class Outcome:
     """What became of an attempt. `status` is done, allowed, denied, waiting, retry, failed or
-    in_doubt; `retry_after` is in seconds; `action` is the row itself, as it was just written."""
+    in_doubt; `retry_after` is in seconds; `after` are the fields that were written; `action` is
+    the row itself, as it was just written."""
 
     action_id: uuid.UUID
     verdict: str
@@ -42,11 +43,15 @@ class Outcome:
     retry_after: float | None = None
     approval_id: uuid.UUID | None = None
     reasons: tuple[Mapping[str, Any], ...] = ()
+    after: Mapping[str, Any] = field(default_factory=dict)
     action: Any = field(default=None, compare=False, repr=False)
 
 
 class Work(Protocol):
-    """The step that an attempt serves. Both are called inside the gate's transaction."""
+    """The step that an attempt serves, with the fences under which it holds its resources. Both
+    verbs are called inside the gate's transaction."""
+
+    fences: Mapping[str, int]
 
     def check(self) -> None:
         """Locks the step and raises LostLease unless this worker still owns it."""

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from apps.registry.rules import ToolSpec, pin_of
+from apps.registry.rules import ToolSpec, held_keys, pin_of
 
 
 @dataclass(frozen=True)
 class Call:
-    """One effect to perform; `idem_key` goes with it wherever the connector sends it."""
+    """One effect to perform; `idem_key` goes with it wherever the connector sends it. `fences` are
+    the numbers under which the call holds its resources: each is higher than any before it, so a
+    system that remembers the highest can refuse a late writer."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -25,6 +27,7 @@ class Call:
     idem_key: str
     agent_label: str
     action_id: uuid.UUID
+    fences: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Connector(Protocol):
 
 SHELF: dict[str, Connector] = {}
 PINS: dict[str, str] = {}
+SPECS: dict[str, ToolSpec] = {}
 
 
 def register(connector: Connector) -> None:
@@ -107,3 +111,26 @@ def register(connector: Connector) -> None:
             raise ValueError(f"The tool {spec.name} is offered by {holder.name} already.")
         SHELF[spec.name] = connector
         PINS[spec.name] = pin_of(spec)
+        SPECS[spec.name] = spec
+
+
+def holds_resources(tool: str) -> bool:
+    return tool in SPECS and bool(SPECS[tool].resource_keys)
+
+
+def only_reads(tool: str) -> bool:
+    return tool in SPECS and SPECS[tool].effect == "read"
+
+
+def counted(tool: str) -> set[str]:
+    """The fields that the tool counts up or down rather than sets: its facts say `"counted":
+    true`. Two agents who count do not contradict each other."""
+    facts = SPECS[tool].facts_schema.get("properties", {}) if tool in SPECS else {}
+    return {name for name, fact in facts.items() if fact.get("counted")}
+
+
+def resources_of(tool: str, arguments: Mapping[str, Any]) -> dict[str, bool]:
+    """The keys of what a call touches, each with whether it is held alone. From memory: tools
+    without resource keys cost nothing."""
+    spec = SPECS.get(tool)
+    return held_keys(spec, arguments) if spec is not None and spec.resource_keys else {}

@@ -4,6 +4,7 @@ UPDATE on (id, status, fence)."""
 from __future__ import annotations
 
 from apps.orchestration.services.plans import advance
+from apps.orchestration.services.precedence import set_precedence
 from apps.orchestration.services.runs import (
     bring_back,
     cancel_run,
@@ -47,6 +48,7 @@ __all__ = [
     "resolve_in_doubt",
     "retry_undo",
     "roll_back",
+    "set_precedence",
     "start_run",
     "sweep",
     "wake_waiting",

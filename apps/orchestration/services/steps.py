@@ -18,15 +18,18 @@ from apps.common.clock import now
 from apps.common.errors import Conflict
 from apps.ledger.services import record
 from apps.orchestration import queries
-from apps.orchestration.definitions import Unresolved, resolve
+from apps.orchestration.definitions import Unresolved, pointed_at, resolve
 from apps.orchestration.models import Run, Step
 from apps.orchestration.rules import backoff
+from apps.orchestration.services import contradictions, leases
+from apps.orchestration.services.leases import give_back
 from apps.orchestration.services.moves import move_run, move_step, post
 from apps.orchestration.states import GOING_RUNS, RunStatus, StepStatus
 from apps.registry.models import Agent
 from apps.registry.states import AgentStatus
 from apps.runtime import gate
 from apps.runtime.rules import CallContext, LostLease, Outcome
+from apps.runtime.toolbox import holds_resources, resources_of
 
 
 class StepWork:
@@ -35,6 +38,7 @@ class StepWork:
     def __init__(self, step: Step) -> None:
         self.step = step
         self.fence = step.fence
+        self.fences = step.fences
 
     def check(self) -> None:
         owned = Step.objects.select_for_update().filter(
@@ -48,6 +52,9 @@ class StepWork:
         self.step.status, self.step.fence = StepStatus.RUNNING, self.fence
         if not move_step(self.step, to, action_ref=outcome.action_id, lease_until=None, **fields):
             raise LostLease("Another worker owns this step now.")
+        if self.fences:
+            leases.release(self.step.pk, self.fences)
+            contradictions.note(self.step, self.fences, outcome)
         post("advance", self.step.run_id)
 
 
@@ -116,8 +123,8 @@ def try_again(step: Step, outcome: Outcome) -> tuple[str, dict[str, Any]]:
 
 def claim_step(step_id: uuid.UUID, worker: str) -> Step | None:
     """Takes a ready step under a lease; None when somebody else has it, when its time has not
-    come, when its run does not go on, or when its agent is suspended. An undoing is nobody's
-    own: it goes on whatever became of the agent."""
+    come, when its run does not go on, when its agent is suspended, or when what it touches is
+    held. An undoing is nobody's own: it goes on whatever became of the agent."""
     step = (
         Step.objects.select_related("run", "agent", "run__workflow", "compensates")
         .filter(pk=step_id, status=StepStatus.READY)
@@ -125,6 +132,31 @@ def claim_step(step_id: uuid.UUID, worker: str) -> Step | None:
     )
     if step is None:
         return None
+    keys = resources_of(step.tool, arguments_of(step))
+    if not keys:
+        return step if take(step, worker) else None
+    with transaction.atomic():
+        if not take(step, worker):
+            return None
+        fences = leases.acquire(step, keys)
+        if fences is None:
+            park_for_resource(step)
+            return None
+    step.fences = fences
+    return step
+
+
+def arguments_of(step: Step) -> dict[str, Any]:
+    """With what earlier steps found filled in, where the tool holds resources by them."""
+    if not (pointed_at(step.arguments) and holds_resources(step.tool)):
+        return dict(step.arguments)
+    try:
+        return dict(resolve(step.arguments, queries.results_of(step.run)))
+    except Unresolved:
+        return {}
+
+
+def take(step: Step, worker: str) -> bool:
     moment = now()
     due = Q(not_before__isnull=True) | Q(not_before__lte=moment)
     taken: dict[str, Any] = {
@@ -134,15 +166,22 @@ def claim_step(step_id: uuid.UUID, worker: str) -> Step | None:
         "started_at": moment,
     }
     won = Step.objects.filter(
-        due, may_go(step), pk=step_id, status=StepStatus.READY, fence=step.fence
+        due, may_go(step), pk=step.pk, status=StepStatus.READY, fence=step.fence
     ).update(**taken, fence=F("fence") + 1, attempt=F("attempt") + 1)
-    if not won:
-        return None
-    for name, value in taken.items():
-        setattr(step, name, value)
-    step.fence += 1
-    step.attempt += 1
-    return step
+    if won:
+        step.fence += 1
+        step.attempt += 1
+        for name, value in taken.items():
+            setattr(step, name, value)
+    return bool(won)
+
+
+def park_for_resource(step: Step) -> None:
+    """In the transaction that claimed it, so that nobody saw it running: ready → awaiting."""
+    Step.objects.filter(pk=step.pk, fence=step.fence).update(
+        status=StepStatus.AWAITING_RESOURCE, lease_until=None, attempt=F("attempt") - 1
+    )
+    post("advance", step.run_id)
 
 
 def may_go(step: Step) -> Q:
@@ -174,11 +213,7 @@ def perform_step(step: Step) -> Outcome | None:
         except LostLease:
             return None
         except Unresolved as error:
-            with transaction.atomic():
-                if move_step(
-                    step, StepStatus.FAILED, error=str(error), ended_at=now(), lease_until=None
-                ):
-                    post("advance", run.pk)
+            give_back(step, StepStatus.FAILED, error=str(error), ended_at=now())
             return None
 
 
@@ -189,12 +224,14 @@ def take_back(step: Step) -> Outcome:
     return gate.undo(action_id=undone.action_ref, reason=step.note, work=UndoWork(step))
 
 
-def through_the_gate(step: Step, run: Run) -> Outcome:
+def through_the_gate(step: Step, run: Run) -> Outcome | None:
     work = StepWork(step)
     if step.approval_ref and step.action_ref:
         outcome = gate.resume(action_id=step.action_ref, work=work)
         return unsettled(step, work, outcome)
     arguments = resolve(step.arguments, queries.results_of(run))
+    if step.fences and contradictions.settled(step, arguments):
+        return None
     return gate.attempt(
         agent_id=step.agent_id,
         tool=step.tool,

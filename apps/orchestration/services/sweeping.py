@@ -11,6 +11,7 @@ from apps.approvals.models import ApprovalRequest
 from apps.common.clock import now
 from apps.orchestration import messages
 from apps.orchestration.models import Outbox, Run, Step
+from apps.orchestration.services.leases import sweep_leases
 from apps.orchestration.services.moves import move_step, post
 from apps.orchestration.services.plans import advance
 from apps.orchestration.services.runs import bring_back, pause_for_agent
@@ -38,6 +39,7 @@ def sweep() -> None:
             if move_step(step, StepStatus.READY):
                 post("perform", step.pk)
                 post("advance", step.run_id)
+    sweep_leases()
     wake_decided()
     relay()
     ring_forgotten(moment)
@@ -113,6 +115,7 @@ def drain(limit: int = 1000) -> int:
     done = 0
     while done < limit:
         wake_decided()
+        sweep_leases()
         for statuses in (LIVE_RUNS, (RunStatus.COMPENSATING,)):
             for pk in Run.objects.filter(status__in=statuses).values_list("pk", flat=True):
                 advance(pk)

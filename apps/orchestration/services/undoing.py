@@ -16,6 +16,7 @@ from apps.orchestration.models import Run, Step
 from apps.orchestration.rules import idempotency_key
 from apps.orchestration.services.moves import move_run, move_step, post
 from apps.orchestration.states import OPEN_STEPS, RunStatus, StepStatus
+from apps.runtime.models import Action
 
 LEFT, STOPPED, AGAIN = "left", "stopped", "again"
 
@@ -95,12 +96,15 @@ OPEN_UNDOINGS = (StepStatus.READY, StepStatus.RETRY_WAIT)
 def add_undoing(run: Run, step: Step) -> None:
     """The step that takes back another one, with a key and attempts of its own."""
     earlier = step.undoings.count()
+    action = Action.objects.get(pk=step.action_ref) if step.action_ref else None
+    arguments = action.arguments if action else {}
     key = f"undo {step.key}" + f" {earlier + 1}" * bool(earlier)
     undoing = Step.objects.create(
         run=run,
         key=key[:80],
         agent=step.agent,
         tool=step.tool,
+        arguments=arguments,
         purpose=f"Take back: {step.purpose or step.key}",
         compensates=step,
         plan_version=run.plan_version,

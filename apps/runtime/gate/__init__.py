@@ -7,7 +7,7 @@ record. Anything that goes wrong while judging is a deny or a review, never an a
 
 from __future__ import annotations
 
-from apps.runtime.gate.doors import attempt, look_up, resolve, resume
+from apps.runtime.gate.doors import attempt, foreseen, look_up, resolve, resume
 from apps.runtime.gate.reading import Reading
 from apps.runtime.gate.reading import read as look
 from apps.runtime.gate.undoing import resolve_undo, undo
@@ -15,6 +15,7 @@ from apps.runtime.gate.undoing import resolve_undo, undo
 __all__ = [
     "Reading",
     "attempt",
+    "foreseen",
     "look",
     "look_up",
     "resolve",

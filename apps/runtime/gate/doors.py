@@ -30,6 +30,7 @@ from apps.runtime.gate.record import (
 from apps.runtime.models import Action, Effect
 from apps.runtime.rules import CallContext, LostLease, Outcome, Stopped, Work
 from apps.runtime.states import ActionStatus, EffectStatus
+from apps.runtime.toolbox import Preview, Rejected, Unavailable
 
 log = logging.getLogger(__name__)
 MOST_REFUSALS = 3
@@ -342,6 +343,14 @@ def dispatch(action: Action, request: ApprovalRequest, case: Case, work: Work | 
 
 
 EXECUTE_TOO_LATE = Stopped("too_late", "The approval ran out before it could be carried out.")
+
+
+def foreseen(*, tool: str, arguments: Mapping[str, Any]) -> Preview | None:
+    """What a call would change; None where its system cannot tell."""
+    try:
+        return connector_for(tool).preview(tool, dict(arguments))
+    except (Stopped, Unavailable, Rejected):
+        return None
 
 
 def look_up(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:

@@ -29,7 +29,7 @@ MOST_SOURCES = 50
 def carry_out(action: Action, facts: dict[str, Any], work: Work | None) -> Outcome:
     """Performs the effect of an action that is `executing`, and settles it. Raises LostLease."""
     connector = connector_for(action.tool_name)
-    call = call_of(action, facts)
+    call = call_of(action, facts, work)
     try:
         if connector.transactional:
             return in_our_database(connector, call, action, work)
@@ -47,7 +47,7 @@ def carry_out(action: Action, facts: dict[str, Any], work: Work | None) -> Outco
         return fail(action, work, "broke_off", sentence, retry_after=1.0)
 
 
-def call_of(action: Action, facts: dict[str, Any]) -> Call:
+def call_of(action: Action, facts: dict[str, Any], work: Work | None = None) -> Call:
     return Call(
         tool=action.tool_name,
         arguments=action.arguments,
@@ -55,6 +55,7 @@ def call_of(action: Action, facts: dict[str, Any]) -> Call:
         idem_key=action.idem_key,
         agent_label=action.agent_label,
         action_id=action.pk,
+        fences=work.fences if work else {},
     )
 
 
@@ -174,7 +175,7 @@ def finish(action: Action, work: Work | None, effected: Effected) -> Outcome:
         at=moment,
     )
     limits.succeeded(action.tool_name)
-    outcome = outcome_of(action)
+    outcome = outcome_of(action, after=plain(effected.after))
     if work:
         work.settle(outcome)
     return outcome

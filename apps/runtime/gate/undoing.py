@@ -52,7 +52,7 @@ def in_our_database(action: Action, reason: str, work: Work | None) -> Outcome:
         if work:
             work.check()
         effect = effect_of(action)
-        act(action, effect)
+        act(action, effect, work)
         return taken_back(action, effect, reason, work)
 
 
@@ -66,7 +66,7 @@ def outside(action: Action, reason: str, work: Work | None) -> Outcome:
         again = effect.status == EffectStatus.UNDOING
         Effect.objects.filter(pk=effect.pk).update(status=EffectStatus.UNDOING)
     try:
-        act(action, effect)
+        act(action, effect, work)
     except Moved as refusal:
         if again:
             return perhaps(action, work)
@@ -87,8 +87,8 @@ def effect_of(action: Action) -> Effect:
     return effect
 
 
-def act(action: Action, effect: Effect) -> None:
-    call = replace(call_of(action, {}), idem_key=f"{action.idem_key}:undo")
+def act(action: Action, effect: Effect, work: Work | None) -> None:
+    call = replace(call_of(action, {}, work), idem_key=f"{action.idem_key}:undo")
     connector_for(action.tool_name).undo(call, effect.before or {}, effect.after or {})
 
 
