@@ -131,6 +131,7 @@ ACTS: dict[str, str] = {
     "action.reported": "Outcome reported by the agent",
     "circuit.opened": "Circuit opened",
     "limit.changed": "Limit changed",
+    "limit.lifted": "Limit taken away",
     # orchestration
     "workflow.registered": "Workflow registered",
     "run.started": "Run started",

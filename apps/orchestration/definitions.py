@@ -14,7 +14,7 @@ class StepSpec:
     """One unit of work: which agent calls which tool. An argument may be `{"$from": "step.path"}`:
     it is filled in from the result of a finished step. `after` names steps that must have
     succeeded first (those that arguments point at are meant as well); where one of them ends
-    otherwise, this one is skipped."""
+    otherwise, this one is skipped. `tokens` is what a model used up to come to this step."""
 
     key: str
     agent: str
@@ -23,6 +23,7 @@ class StepSpec:
     purpose: str = ""
     max_attempts: int = 5
     after: tuple[str, ...] = ()
+    tokens: int = 0
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ class Step(models.Model):
     lease_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
     idem_key = models.CharField(max_length=64, unique=True)
+    tokens = models.PositiveIntegerField(default=0)
     action_ref = models.UUIDField(null=True)
     approval_ref = models.UUIDField(null=True)
     result = models.JSONField(null=True)

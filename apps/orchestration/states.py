@@ -99,6 +99,10 @@ OPEN_STEPS = (S.PLANNED, S.READY, S.RUNNING, *WAITING_STEPS, S.DEAD, S.IN_DOUBT)
 NEEDS_PERSON = (S.DEAD, S.IN_DOUBT, S.COMPENSATION_FAILED)
 ENDED_STEPS = tuple(status for status in S if status not in OPEN_STEPS)
 
+# Why a step was given back: the run is paused until a person says how it goes on.
+BUDGET, CONTRADICTION, CLEARED = "budget", "contradiction", "cleared"
+ASKS = (BUDGET, CONTRADICTION)
+
 
 class Kind(TextChoices):
     """What an agent's work serves; the first goes before the second at equal rank."""

@@ -10,21 +10,29 @@ from django.db.models import F, Q
 from apps.common.clock import now
 from apps.ledger.services import record
 from apps.registry.models import Agent, Tool
-from apps.runtime.models import Circuit, Rate
-from apps.runtime.rules import Stopped
+from apps.runtime import budgets
+from apps.runtime.models import Budget, Circuit, Rate
+from apps.runtime.rules import CallContext, Stopped
 
 OPENS_AFTER = 5
 STAYS_OPEN = dt.timedelta(seconds=30)
 
 
-def check(agent: Agent | None, tool: Tool | None) -> None:
-    """Raises Stopped with `retry_after` when a rate is used up or the tool's circuit is open."""
+def check(
+    agent: Agent | None, tool: Tool | None, call: CallContext, moment: dt.datetime
+) -> list[Budget]:
+    """Raises Stopped with `retry_after` when a rate is used up or the tool's circuit is open, and
+    without when a budget is. Returns the budgets that the call counts against."""
     if agent is None or tool is None:
         raise Stopped("limit", "Limits could not be checked.", 1.0)
     check_circuit(tool.name)
     scopes = [f"agent:{agent.slug}", f"tool:{tool.name}", f"agent:{agent.slug}:{tool.name}"]
     if Rate.objects.filter(scope__in=scopes).exists():
         take(scopes)
+    found = budgets.concerning(agent, call)
+    if found:
+        budgets.check(found, call, moment)
+    return found
 
 
 def take(scopes: list[str]) -> None:

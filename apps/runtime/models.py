@@ -6,8 +6,15 @@ from django.db import models
 from django.db.models import Q
 
 from apps.common.ids import uuid7
+from apps.common.tracked import Tracked
 from apps.registry.models import Agent, AgentCredential, Tool
-from apps.runtime.states import ActionStatus, EffectStatus
+from apps.runtime.states import (
+    ActionStatus,
+    BudgetScope,
+    BudgetUnit,
+    BudgetWindow,
+    EffectStatus,
+)
 
 
 class Session(models.Model):
@@ -86,6 +93,8 @@ class Action(models.Model):
     result = models.JSONField(null=True)
     error = models.TextField(blank=True)
     settled_at = models.DateTimeField(null=True)
+    # Set on the instance that has set something aside of a budget.
+    reserved = False
 
     objects: ClassVar[models.Manager[Action]] = models.Manager()
 
@@ -170,6 +179,86 @@ class Rate(models.Model):
 
     def __str__(self) -> str:
         return self.scope
+
+
+class Budget(Tracked):
+    """How much may be used up in a window: by one agent, by all agents that a department sponsors,
+    or by each run of a workflow. Money is in minor units of one currency."""
+
+    scope = models.CharField(max_length=12, choices=BudgetScope.choices)
+    subject = models.SlugField()
+    unit = models.CharField(max_length=10, choices=BudgetUnit.choices)
+    window = models.CharField(max_length=10, choices=BudgetWindow.choices)
+    amount = models.PositiveBigIntegerField()
+    currency = models.CharField(max_length=3, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["scope", "subject", "unit", "window", "currency"],
+                name="a_budget_is_set_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit="money") ^ Q(currency=""), name="money_has_a_currency"
+            ),
+            models.CheckConstraint(
+                condition=Q(scope="run", window="run") | (~Q(scope="run") & ~Q(window="run")),
+                name="a_run_is_a_window_of_its_own",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sentence} for {self.subject}"
+
+    @property
+    def sentence(self) -> str:
+        """What may be used up: 500 tool calls per day, 2,000.00 EUR per month."""
+        if self.unit == "money":
+            what = f"{self.amount / 100:,.2f} {self.currency}"
+        else:
+            what = f"{self.amount:,} {self.get_unit_display().lower()}"
+        return f"{what} {self.get_window_display()}"
+
+
+class BudgetUse(models.Model):
+    """What one window of a budget has seen: spent for good, and reserved by what is under way."""
+
+    id = models.BigAutoField(primary_key=True)
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="uses")
+    bucket = models.CharField(max_length=40)
+    spent = models.PositiveBigIntegerField(default=0)
+    reserved = models.PositiveBigIntegerField(default=0)
+
+    objects: ClassVar[models.Manager[BudgetUse]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["budget", "bucket"], name="a_window_is_counted_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.budget_id} in {self.bucket}"
+
+
+class Reservation(models.Model):
+    """What one action has set aside until its end is known. The row goes when it is settled."""
+
+    id = models.BigAutoField(primary_key=True)
+    use = models.ForeignKey(BudgetUse, on_delete=models.CASCADE, related_name="reservations")
+    action = models.ForeignKey(Action, on_delete=models.CASCADE, related_name="reservations")
+    unit = models.CharField(max_length=10)
+    amount = models.PositiveBigIntegerField()
+    at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Reservation]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["use", "action"], name="an_action_reserves_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.unit} for {self.action_id}"
 
 
 class Circuit(models.Model):

@@ -14,7 +14,7 @@ from apps.common.canonical import plain
 from apps.common.clock import now
 from apps.common.errors import Conflict
 from apps.ledger.services import record
-from apps.runtime import gate
+from apps.runtime import budgets, gate
 from apps.runtime.gate.effects import mark_untrusted
 from apps.runtime.models import Action
 from apps.runtime.rules import LostLease, secret_free
@@ -38,6 +38,7 @@ def report(*, action: Action, succeeded: bool, result: dict[str, Any], error: st
     if not changed:
         raise Conflict("This action is not open for a report.", "not_open")
     mark_untrusted(action, told)
+    budgets.settle(action, result if succeeded else None)
     record(
         type="action.reported",
         object=action,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,8 @@ SETTLED = frozenset({"done", "denied", "failed", "rejected", "expired"})
 
 @dataclass(frozen=True)
 class CallContext:
-    """Why and for whom an agent calls a tool. `claims` are the caller's own words, never facts."""
+    """Why and for whom an agent calls a tool. `claims` are the caller's own words, never facts;
+    `tokens` is what a model used up to come to this call, where a planner says so."""
 
     idem_key: str
     purpose: str = ""
@@ -26,6 +28,12 @@ class CallContext:
     on_behalf_of: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)
     used: Sequence[Mapping[str, Any]] = ()
+    tokens: int = 0
+
+    @property
+    def workflow(self) -> str:
+        """The workflow of the run that the call belongs to; the engine names it, nobody else."""
+        return str(self.trigger.get("workflow", "")) if self.run_id else ""
 
 
 @dataclass(frozen=True)
@@ -120,3 +128,32 @@ def secret_free(value: Any, depth: int = 0) -> Any:
     if isinstance(value, (list, tuple)):
         return [secret_free(item, depth + 1) for item in value]
     return value
+
+
+def bucket(window: str, moment: dt.datetime, run_id: uuid.UUID | None) -> str:
+    """The name of the window that a moment falls into, in UTC; a run is a window of its own."""
+    if window == "run":
+        return str(run_id or "")
+    return moment.strftime(BUCKETS[window])
+
+
+BUCKETS = {
+    "hour": "%Y-%m-%dT%H",
+    "day": "%Y-%m-%d",
+    "week": "%G-W%V",
+    "month": "%Y-%m",
+    "ever": "-",
+}
+
+
+def spends(schemas: Sequence[Mapping[str, Any]], values: Sequence[Mapping[str, Any]]) -> int:
+    """The money in minor units that a call moves: the fields that its tool marks with `"spends":
+    true`, each taken from the first of the values that has it."""
+    names = {
+        name
+        for schema in schemas
+        for name, field in schema.get("properties", {}).items()
+        if field.get("spends")
+    }
+    found = (next((each[name] for each in values if name in each), 0) for name in sorted(names))
+    return sum(abs(amount) for amount in found if isinstance(amount, int))

@@ -42,3 +42,34 @@ ACTION_MOVES: dict[str, tuple[str, ...]] = {
     A.EXPIRED: (),
     A.UNDONE: (),
 }
+
+
+class BudgetScope(TextChoices):
+    AGENT = "agent", "One agent"
+    DEPARTMENT = "department", "All agents of a department"
+    RUN = "run", "Each run of a workflow"
+
+
+class BudgetUnit(TextChoices):
+    STEPS = "steps", "Steps"
+    CALLS = "calls", "Tool calls"
+    MONEY = "money", "Money"
+    SECONDS = "seconds", "Seconds of work"
+    TOKENS = "tokens", "Tokens"
+
+
+class BudgetWindow(TextChoices):
+    HOUR = "hour", "per hour"
+    DAY = "day", "per day"
+    WEEK = "week", "per week"
+    MONTH = "month", "per month"
+    EVER = "ever", "in all"
+    RUN = "run", "per run"
+
+
+class Forced(TextChoices):
+    """What people make of a breaker. Open: no call goes through."""
+
+    NOT = "", "Works by itself"
+    OPEN = "open", "Held open: no call goes through"
+    CLOSED = "closed", "Held closed: every call goes through"

@@ -117,7 +117,9 @@ RECORDS = {
     "approvals.SeenTrait", "approvals.Skipped", "approvals.Finding",
     "runtime.Session", "runtime.Action", "runtime.Effect", "runtime.Rate", "runtime.Circuit",
     "audit.TrailEntry", "audit.TrailState", "audit.SavedView",
+    "runtime.BudgetUse", "runtime.Reservation",
     "orchestration.Run", "orchestration.Step", "orchestration.Outbox",
+    "orchestration.Resource", "orchestration.Lease", "orchestration.FieldWrite",
 }  # fmt: skip
 PILOTS = [name.rpartition(".")[2] for name in settings.PILOTS]
 RECORDS_OF_PILOTS = {

@@ -14,13 +14,10 @@ from apps.ledger.services import record
 from apps.orchestration.models import FieldWrite, Step
 from apps.orchestration.rules import compared, outranks
 from apps.orchestration.services.leases import give_back, ranks_of
-from apps.orchestration.services.moves import pause
-from apps.orchestration.states import Kind, StepStatus
+from apps.orchestration.states import CLEARED, CONTRADICTION, Kind, StepStatus
 from apps.runtime import gate
 from apps.runtime.rules import Outcome
 from apps.runtime.toolbox import counted, only_reads
-
-ASKS, CLEARED = "contradiction", "cleared"
 
 
 def note(step: Step, keys: Iterable[str], outcome: Outcome) -> None:
@@ -86,10 +83,8 @@ def yields(step: Step, rival: FieldWrite) -> bool:
         return False
     words = f"{rival.agent} has just set {rival.field} otherwise ({rival.step.run.reference})"
     if first is None:
-        give_back(
-            step, StepStatus.READY, code=ASKS, error=f"{words}.", attempt=max(step.attempt - 1, 0)
-        )
-        pause(step.run, ASKS, f"{words}, and neither goes before the other. Who is right?")
+        asked = f"{words}, and neither goes before the other. Who is right?"
+        give_back(step, StepStatus.READY, code=CONTRADICTION, error=asked, attempt=step.attempt - 1)
     elif give_back(
         step, StepStatus.SKIPPED, code="superseded", error=f"{words} and goes first.",
         ended_at=now(),

@@ -11,7 +11,14 @@ from apps.common.acting import acting
 from apps.common.clock import now
 from apps.ledger.services import record
 from apps.orchestration import queries
-from apps.orchestration.definitions import DEFINITIONS, Finish, StepSpec, pointed_at
+from apps.orchestration.definitions import (
+    DEFINITIONS,
+    Finish,
+    RunState,
+    StepSpec,
+    StepView,
+    pointed_at,
+)
 from apps.orchestration.models import Run, Step
 from apps.orchestration.rules import fate, idempotency_key, looping, standstill
 from apps.orchestration.services.moves import move_run, move_step, pause, post, wait_for
@@ -21,7 +28,7 @@ from apps.orchestration.services.undoing import (
     stop_open_steps,
     undo_next,
 )
-from apps.orchestration.states import ENDED_STEPS, LIVE_RUNS, RunStatus, StepStatus
+from apps.orchestration.states import ASKS, ENDED_STEPS, LIVE_RUNS, RunStatus, StepStatus
 from apps.registry.models import Agent
 
 MOST_STEPS = 60
@@ -47,7 +54,11 @@ def plan(run: Run) -> None:
         return
     if replan_returned(run):
         run.refresh_from_db()
-    answer = DEFINITIONS[run.workflow.slug].next(queries.state_of(run))
+    state = queries.state_of(run)
+    if held := held_up(state):
+        pause(run, held.code, held.error)
+        return
+    answer = DEFINITIONS[run.workflow.slug].next(state)
     if isinstance(answer, Finish):
         end_run(run, answer)
         return
@@ -57,6 +68,12 @@ def plan(run: Run) -> None:
         plan(run)
     else:
         settle_waiting(run)
+
+
+def held_up(state: RunState) -> StepView | None:
+    """A step that was given back because a person has to say how it goes on."""
+    views = (view for view in state.steps.values() if view.status == StepStatus.READY)
+    return next((view for view in views if view.code in ASKS), None)
 
 
 def runaway(run: Run) -> str:
@@ -116,6 +133,7 @@ def add_step(run: Run, spec: StepSpec) -> None:
         plan_version=run.plan_version,
         idem_key=idempotency_key(str(run.pk), spec.key, run.plan_version),
         note=newest.note if newest else "",
+        tokens=spec.tokens,
         created_at=now(),
     )
     if not needs:

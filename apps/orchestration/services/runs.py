@@ -15,10 +15,9 @@ from apps.common.numbering import save_numbered
 from apps.ledger.services import record
 from apps.orchestration.definitions import DEFINITIONS, Definition
 from apps.orchestration.models import Run, Step, Workflow
-from apps.orchestration.services.contradictions import ASKS, CLEARED
 from apps.orchestration.services.moves import move_run, pause, post
 from apps.orchestration.services.undoing import stop_open_steps
-from apps.orchestration.states import LIVE_RUNS, OPEN_STEPS, RunStatus, StepStatus
+from apps.orchestration.states import ASKS, CLEARED, LIVE_RUNS, OPEN_STEPS, RunStatus, StepStatus
 from apps.runtime import gate
 
 PARKED = (StepStatus.AWAITING_APPROVAL, StepStatus.READY)
@@ -98,7 +97,7 @@ def bring_back(run: Run, reason: str) -> bool:
         if not move_run(run, RunStatus.RUNNING, wait_reason="", sentence="", **eased):
             return False
         record(type="run.continued", object=run, reason=reason, run_id=run.pk)
-        run.steps.filter(status=StepStatus.READY, code=ASKS).update(code=CLEARED, error="")
+        run.steps.filter(status=StepStatus.READY, code__in=ASKS).update(code=CLEARED, error="")
         for step in run.steps.filter(status__in=PARKED, approval_ref__isnull=False):
             ask_afresh(step)
         for pk in run.steps.filter(status=StepStatus.READY).values_list("pk", flat=True):

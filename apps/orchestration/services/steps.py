@@ -24,7 +24,7 @@ from apps.orchestration.rules import backoff
 from apps.orchestration.services import contradictions, leases
 from apps.orchestration.services.leases import give_back
 from apps.orchestration.services.moves import move_run, move_step, post
-from apps.orchestration.states import GOING_RUNS, RunStatus, StepStatus
+from apps.orchestration.states import BUDGET, GOING_RUNS, RunStatus, StepStatus
 from apps.registry.models import Agent
 from apps.registry.states import AgentStatus
 from apps.runtime import gate
@@ -92,6 +92,12 @@ def after(step: Step, outcome: Outcome) -> tuple[str, dict[str, Any]]:
         return StepStatus.IN_DOUBT, {"error": outcome.error}
     if outcome.status == "failed":
         return StepStatus.FAILED, ended
+    if outcome.code == BUDGET:
+        return StepStatus.READY, {
+            "code": BUDGET,
+            "error": outcome.error,
+            "attempt": step.attempt - 1,
+        }
     refusals = {
         "timeout": StepStatus.EXPIRED,
         "rejected": StepStatus.REJECTED,
@@ -244,6 +250,7 @@ def through_the_gate(step: Step, run: Run) -> Outcome | None:
             step_id=step.pk,
             requester_id=run.requester_id,
             used=used_by(run),
+            tokens=step.tokens,
         ),
         work=work,
     )

@@ -22,7 +22,7 @@ from apps.registry import queries as registry
 from apps.registry.models import Agent, Tool
 from apps.runtime import connectors, limits, sampling, schemas
 from apps.runtime.gate.reading import Reading, read, session_name
-from apps.runtime.models import Session
+from apps.runtime.models import Budget, Session
 from apps.runtime.rules import CallContext, Stopped, binding, intent
 from apps.runtime.toolbox import Connector, Preview, Rejected, Unavailable
 
@@ -73,6 +73,7 @@ class Case:
     request: JudgementRequest | None = None
     scopes: tuple[str, ...] = ()
     sampled_out: bool = False
+    budgets: list[Budget] = field(default_factory=list)
     draw: Draw | None = None
 
     @property
@@ -134,7 +135,7 @@ def examine(case: Case) -> None:
     unchanged(case)
     schemas.check_input(case.tool, case.arguments)
     if case.read.limited:
-        limits.check(case.agent, case.tool)
+        case.budgets = limits.check(case.agent, case.tool, case.call, case.read.moment)
     learn_facts(case)
     case.session = session_of(case)
     judge(case)

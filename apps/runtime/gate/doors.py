@@ -15,6 +15,7 @@ from apps.common.errors import Conflict
 from apps.common.rows import together
 from apps.common.writing import writing
 from apps.ledger.services import record
+from apps.runtime import budgets
 from apps.runtime.connectors import connector_for
 from apps.runtime.gate import effects
 from apps.runtime.gate.case import Case, examine, judge
@@ -151,20 +152,34 @@ def wait(
 def let_through(case: Case, work: Work | None) -> Outcome:
     """The record is committed first; a worker that dies now leaves a trace to be resolved."""
     own = case.connector is None
-    with writing():
-        if work:
-            work.check()
-        status = ActionStatus.ALLOWED if own else ActionStatus.EXECUTING
-        action = write(case, verdict="allow", status=status)
-        tell(case, action, "allowed")
-        if case.sampled_out:
-            list_skipped(case, action)
-        if own and case.tool is not None:
-            effects.mark_reader(action, case.tool, case.session)
-        outcome = outcome_of(action)
-        if own and work:
-            work.settle(outcome)
+    try:
+        with writing():
+            if work:
+                work.check()
+            status = ActionStatus.ALLOWED if own else ActionStatus.EXECUTING
+            action = write(case, verdict="allow", status=status)
+            set_aside(case, action)
+            tell(case, action, "allowed")
+            if case.sampled_out:
+                list_skipped(case, action)
+            if own and case.tool is not None:
+                effects.mark_reader(action, case.tool, case.session)
+            outcome = outcome_of(action)
+            if own and work:
+                work.settle(outcome)
+    except Stopped as stop:
+        return refuse(case, stop, work)
     return outcome if own else effects.carry_out(action, case.facts, work)
+
+
+def set_aside(case: Case, action: Action) -> None:
+    """Reserves what the action will use of the budgets that concern it, or raises Stopped."""
+    if not case.budgets or case.tool is None:
+        return
+    tried = Action.objects.filter(step_id=action.step_id, status=ActionStatus.FAILED)
+    first = action.step_id is None or not tried.exists()
+    spending = budgets.Spending(case.call, case.tool, case.arguments, case.facts, first)
+    budgets.reserve(case.budgets, spending, action)
 
 
 def resume(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
@@ -184,8 +199,8 @@ def resume(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
         return close(action, request, work)
     case = case_of(action)
     stop = examined(case)
-    if stop is not None and stop.transient:
-        return outcome_of(action, status="retry", retry_after=stop.retry_after)
+    if stop is not None and (stop.transient or stop.code == budgets.CODE):
+        return not_now(action, stop)
     if stop is not None or case.judgement is None or case.judgement.effect == "deny":
         return withdraw(action, request, case, stop, work)
     if case.judgement.effect == "review":
@@ -196,6 +211,14 @@ def resume(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
         if (stop := judged_with_approvals(case)) is not None:
             return withdraw(action, request, case, stop, work)
     return dispatch(action, request, case, work)
+
+
+def not_now(action: Action, stop: Stopped) -> Outcome:
+    """A limit stands in the way for now: the decision stays good until its time runs out."""
+    status = "retry" if stop.transient else "denied"
+    return outcome_of(
+        action, status=status, code=stop.code, error=stop.sentence, retry_after=stop.retry_after
+    )
 
 
 def repeat(action: Action, work: Work | None) -> Outcome:
@@ -327,6 +350,9 @@ def dispatch(action: Action, request: ApprovalRequest, case: Case, work: Work | 
                     effects.mark_reader(action, case.tool, case.session)
             else:
                 move(action, to=ActionStatus.EXECUTING, execute_by=request.execute_by)
+            set_aside(case, action)
+    except Stopped as stop:
+        return not_now(Action.objects.get(pk=action.pk), stop)
     except LostLease:
         request.refresh_from_db()
         if request.execution == "none" and request.execute_by and request.execute_by <= now():
@@ -375,9 +401,11 @@ def resolve(*, action_id: uuid.UUID, happened: bool, reason: str) -> Outcome:
         effect = Effect.objects.select_for_update().filter(pk=action.idem_key)
         if happened:
             move(action, to=ActionStatus.DONE, settled_at=now(), error="")
+            budgets.settle(action, {})
             effect.update(status=EffectStatus.DONE, ended_at=now())
         else:
             move(action, to=ActionStatus.FAILED, settled_at=now(), error=reason)
+            budgets.settle(action, None)
             effect.delete()
         record(type="action.reported", object=action, reason=reason, run_id=action.run_id)
     return outcome_of(action)

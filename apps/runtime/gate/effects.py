@@ -13,7 +13,7 @@ from apps.common.rows import insert
 from apps.common.writing import writing
 from apps.ledger.services import record
 from apps.registry.models import Tool
-from apps.runtime import limits, schemas
+from apps.runtime import budgets, limits, schemas
 from apps.runtime.connectors import connector_for
 from apps.runtime.gate.record import move, outcome_of
 from apps.runtime.models import Action, Effect, Session
@@ -174,6 +174,8 @@ def finish(action: Action, work: Work | None, effected: Effected) -> Outcome:
         policy_versions=action.policy_versions,
         at=moment,
     )
+    if action.reserved:
+        budgets.settle(action, result)
     limits.succeeded(action.tool_name)
     outcome = outcome_of(action, after=plain(effected.after))
     if work:
@@ -208,6 +210,8 @@ def fail(
         if work:
             work.check()
         move(action, to=ActionStatus.FAILED, code=code, error=sentence, settled_at=now())
+        if action.reserved:
+            budgets.settle(action, None)
         record(
             type="action.failed",
             object=action,
@@ -257,6 +261,7 @@ def clear_up(action: Action) -> None:
     )
     with writing():
         move(action, to=ActionStatus.FAILED, code="worker_lost", error=sentence, settled_at=now())
+        budgets.settle(action, None)
         record(
             type="action.failed",
             object=action,

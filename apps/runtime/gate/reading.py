@@ -11,19 +11,20 @@ from typing import Any
 
 from django.db import connection
 
+from apps.access.models import Department
 from apps.common import clock
 from apps.common.rows import one
 from apps.policies.models import PolicyStamp
 from apps.registry import directory
 from apps.registry.models import Agent, RegistryStamp
-from apps.runtime.models import Action, Circuit, Rate, Session
+from apps.runtime.models import Action, Budget, Circuit, Rate, Session
 from apps.runtime.rules import CallContext
 
 
 @dataclass(frozen=True)
 class Reading:
-    """`earlier` is the newest action of the same step or key; `limited` says that a rate or a
-    circuit may concern the call and has to be looked at."""
+    """`earlier` is the newest action of the same step or key; `limited` says that a rate, a
+    circuit or a budget may concern the call and has to be looked at."""
 
     registry: directory.Reading
     policies: int
@@ -48,7 +49,17 @@ BY_KEY = "agent_id = %s AND idem_key = %s AND step_id IS NULL"
 def statement(vendor: str, *, by_step: bool) -> str:
     tables = {
         model.__name__: model._meta.db_table
-        for model in (PolicyStamp, RegistryStamp, Circuit, Rate, Agent, Action, Session)
+        for model in (
+            PolicyStamp,
+            RegistryStamp,
+            Circuit,
+            Rate,
+            Budget,
+            Agent,
+            Department,
+            Action,
+            Session,
+        )
     }
     text = """
         SELECT {clock},
@@ -58,7 +69,13 @@ def statement(vendor: str, *, by_step: bool) -> str:
             OR EXISTS (
               SELECT 1 FROM {Rate} rate JOIN {Agent} agent ON agent.id = %s
               WHERE rate.scope IN
-                (%s, 'agent:' || agent.slug, 'agent:' || agent.slug || ':' || %s)),
+                (%s, 'agent:' || agent.slug, 'agent:' || agent.slug || ':' || %s))
+            OR EXISTS (
+              SELECT 1 FROM {Budget} budget JOIN {Agent} agent ON agent.id = %s
+              JOIN {Department} sponsor ON sponsor.id = agent.sponsor_id
+              WHERE (budget.scope = 'agent' AND budget.subject = agent.slug)
+                OR (budget.scope = 'department' AND budget.subject = sponsor.slug)
+                OR (budget.scope = 'run' AND budget.subject = %s)),
           (SELECT id FROM {Action} WHERE {same}),
           s.id, s.credential_id, s.identified, s.untrusted_read, s.actions
         FROM (SELECT 1) AS one
@@ -79,7 +96,8 @@ def read(*, agent_id: int, tool: str, call: CallContext) -> Reading:
     same: list[Any] = [agent_id, call.idem_key]
     if by_step:
         same = [Action._meta.get_field("step_id").get_db_prep_value(call.step_id, connection)]
-    values = [tool, agent_id, f"tool:{tool}", tool, *same, agent_id, session_name(call)]
+    concerning = [tool, agent_id, f"tool:{tool}", tool, agent_id, call.workflow]
+    values = [*concerning, *same, agent_id, session_name(call)]
     answer = one(statement(connection.vendor, by_step=by_step), values)
     moment, policies, registry, limited, earlier, *session = answer
     return Reading(
