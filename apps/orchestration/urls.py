@@ -8,6 +8,12 @@ app_name = "orchestration"
 urlpatterns = [
     path("", views.runs, name="runs"),
     path("attention", views.attention, name="attention"),
+    path("limits", views.limits, name="limits"),
+    *(
+        path(f"limits/{kind}", views.set_limit, {"kind": kind}, name=f"set-{kind}")
+        for kind in views.KINDS
+    ),
+    path("limits/budget/<int:pk>/lift", views.lift, name="lift-budget"),
     path("R-<int:number>", views.run, name="run"),
     *(
         path(f"R-<int:number>/{verb}", views.change, {"verb": verb}, name=verb)

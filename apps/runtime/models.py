@@ -181,6 +181,9 @@ class Rate(models.Model):
         return self.scope
 
 
+ONE = {"steps": "step", "calls": "tool call", "seconds": "second of work", "tokens": "token"}
+
+
 class Budget(Tracked):
     """How much may be used up in a window: by one agent, by all agents that a department sponsors,
     or by each run of a workflow. Money is in minor units of one currency."""
@@ -216,7 +219,8 @@ class Budget(Tracked):
         if self.unit == "money":
             what = f"{self.amount / 100:,.2f} {self.currency}"
         else:
-            what = f"{self.amount:,} {self.get_unit_display().lower()}"
+            words = self.get_unit_display().lower()
+            what = f"{self.amount:,} {ONE.get(self.unit, words) if self.amount == 1 else words}"
         return f"{what} {self.get_window_display()}"
 
 

@@ -141,7 +141,7 @@ def test_a_run_is_paused_until_people_give_it_more(
     run = begin()
     drain()
     assert (fresh(run).status, run.wait_reason) == ("paused", "budget")
-    assert run.sentence == "The budget of stocking is used up: 1 steps per run."
+    assert run.sentence == "The budget of stocking is used up: 1 step per run."
     assert shelf.stock == {"book": 3}
     continue_run(actor=operator, run=run, reason="Try")
     drain()

@@ -13,7 +13,7 @@ from apps.approvals.models import ApprovalRequest
 from apps.common.errors import Absent
 from apps.orchestration.definitions import RunState, StepView
 from apps.orchestration.models import Run, Step
-from apps.orchestration.states import NEEDS_PERSON, OPEN_STEPS
+from apps.orchestration.states import ASKS, NEEDS_PERSON, OPEN_STEPS
 from apps.registry.models import Agent
 from apps.registry.signals import InFlight
 from apps.runtime.models import Action, Effect
@@ -165,13 +165,39 @@ def why_stuck(run: Run) -> str:
     return f"{step.purpose or step.key}: {step.error}" if step else ""
 
 
-def attention(reader: User) -> list[Step]:
-    """Steps that wait for somebody to look: gave up, in doubt, not undone."""
+@dataclass(frozen=True)
+class Needed:
+    """Something that waits for a person to look: a step, or a whole run that was stopped. `kind`
+    and `status` choose its words."""
+
+    run: Run
+    kind: str
+    status: str
+    name: str
+    tool: str
+    error: str
+
+
+def attention(reader: User) -> list[Needed]:
+    """Steps that gave up, are in doubt or could not be undone, and runs that were stopped because
+    a budget was used up, agents contradict each other, or they went in circles."""
     if not holds(reader, "runs.view"):
         return []
-    rows = Step.objects.filter(status__in=NEEDS_PERSON).select_related("run", "agent")
+    rows = Step.objects.filter(status__in=NEEDS_PERSON).select_related("run")
     rows = rows.exclude(compensates__isnull=False, status="dead").exclude(code="left")
-    return list(rows.order_by("-created_at")[:LISTED])
+    steps = [
+        Needed(step.run, "step", step.status, step.purpose or step.key, step.tool, step.error)
+        for step in rows.order_by("-created_at")[:LISTED]
+    ]
+    stopped = Run.objects.filter(status="paused", wait_reason__in=STOPPED)
+    runs_ = [
+        Needed(run, "run", run.status, run.subject, "", run.sentence)
+        for run in stopped.order_by("-created_at")[:LISTED]
+    ]
+    return runs_ + steps
+
+
+STOPPED = (*ASKS, "loop")
 
 
 def step_of(reader: User, pk: uuid.UUID) -> Step:

@@ -96,10 +96,7 @@ def run_url(run: Run) -> str:
 
 @needs("runs.view")
 def attention(request: PersonRequest) -> HttpResponse:
-    context = {
-        "steps": queries.attention(request.user),
-        "operates": holds(request.user, "runs.operate"),
-    }
+    context = {"needed": queries.attention(request.user)}
     return render(request, "orchestration/attention.html", context)
 
 

@@ -1,0 +1,43 @@
+"""Reads for the pages of runs and limits, and for the engine."""
+
+from __future__ import annotations
+
+from apps.orchestration.queries.limits import BudgetLine, Limits, limits
+from apps.orchestration.queries.runs import (
+    Needed,
+    Progress,
+    StepLine,
+    Undoable,
+    attention,
+    in_flight,
+    results_of,
+    rollback_preview,
+    run_numbered,
+    runs,
+    state_of,
+    step_of,
+    timeline,
+    undo_progress,
+    why_stuck,
+)
+
+__all__ = [
+    "BudgetLine",
+    "Limits",
+    "Needed",
+    "Progress",
+    "StepLine",
+    "Undoable",
+    "attention",
+    "in_flight",
+    "limits",
+    "results_of",
+    "rollback_preview",
+    "run_numbered",
+    "runs",
+    "state_of",
+    "step_of",
+    "timeline",
+    "undo_progress",
+    "why_stuck",
+]

@@ -1,0 +1,19 @@
+"""Pages of runs, and of what limits them."""
+
+from __future__ import annotations
+
+from apps.orchestration.views.limits import KINDS, lift, limits, set_limit
+from apps.orchestration.views.runs import VERBS, attention, change, mend, run, runs
+
+__all__ = [
+    "KINDS",
+    "VERBS",
+    "attention",
+    "change",
+    "lift",
+    "limits",
+    "mend",
+    "run",
+    "runs",
+    "set_limit",
+]
