@@ -145,6 +145,11 @@ class Step(models.Model):
                 name="step_awaiting",
             ),
             models.Index(fields=["agent", "status"], name="step_by_agent"),
+            models.Index(
+                fields=["status", "-created_at"],
+                condition=Q(status__in=["dead", "in_doubt", "compensation_failed"]),
+                name="step_needs_person",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -232,6 +237,18 @@ class Precedence(Tracked):
 
     def __str__(self) -> str:
         return f"{self.agent} ({self.rank})"
+
+
+class Pulse(models.Model):
+    """When the sweep was last through: a sign of life of worker and beat."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Pulse]] = models.Manager()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at}"
 
 
 class Outbox(models.Model):

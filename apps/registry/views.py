@@ -20,6 +20,7 @@ from apps.registry.forms import (
     ToolForm,
 )
 from apps.registry.models import Agent, AgentCredential, Grant, ReferenceList, Tool
+from apps.registry.signals import InFlight
 from apps.registry.states import AgentStatus, Risk
 
 
@@ -84,8 +85,8 @@ def change(request: PersonRequest, slug: str, verb: str) -> HttpResponse:
     word, service = VERBS[verb]
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        service(actor=request.user, agent=found, reason=form.cleaned_data["reason"])
-        return told_of_flight(request, found, verb)
+        stopped: Any = service(actor=request.user, agent=found, reason=form.cleaned_data["reason"])
+        return told_of_flight(request, found, verb, stopped if verb == "suspend" else [])
     context = {
         "agent": found,
         "verb": verb,
@@ -96,13 +97,25 @@ def change(request: PersonRequest, slug: str, verb: str) -> HttpResponse:
     return render(request, "registry/change.html", context, status=422 if form.errors else 200)
 
 
-def told_of_flight(request: PersonRequest, agent: Agent, verb: str) -> HttpResponse:
+def told_of_flight(
+    request: PersonRequest, agent: Agent, verb: str, stopped: list[InFlight]
+) -> HttpResponse:
     done = {
         "suspend": "suspended",
         "resume": "resumed",
         "retire": "retired",
     }[verb]
-    return told(request, f"{agent.name} is {done}.", agent_url(agent))
+    flight = ""
+    if stopped:
+        pieces = "piece" if len(stopped) == 1 else "pieces"
+        flight = f" {len(stopped)} {pieces} of work in flight stopped: " + ", ".join(
+            item.label for item in stopped[:NAMED]
+        )
+        flight += " and more." if len(stopped) > NAMED else "."
+    return told(request, f"{agent.name} is {done}.{flight}", agent_url(agent))
+
+
+NAMED = 3
 
 
 def agent_url(agent: Agent) -> str:

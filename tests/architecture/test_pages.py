@@ -119,7 +119,8 @@ RECORDS = {
     "audit.TrailEntry", "audit.TrailState", "audit.SavedView",
     "runtime.BudgetUse", "runtime.Reservation",
     "orchestration.Run", "orchestration.Step", "orchestration.Outbox",
-    "orchestration.Resource", "orchestration.Lease", "orchestration.FieldWrite",
+    "orchestration.Pulse", "orchestration.Resource", "orchestration.Lease",
+    "orchestration.FieldWrite",
 }  # fmt: skip
 PILOTS = [name.rpartition(".")[2] for name in settings.PILOTS]
 RECORDS_OF_PILOTS = {

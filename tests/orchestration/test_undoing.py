@@ -83,7 +83,7 @@ def test_what_somebody_changed_since_stops_the_undoing_at_a_person(
     stuck = run.steps.get(key="second")
     assert stuck.status == "compensation_failed"
     assert stuck.error == "Somebody changed the stock since."
-    assert [step.key for step in attention(operator)] == ["second"]
+    assert [item.name for item in attention(operator)] == ["Put a pen"]
     assert LedgerEvent.objects.filter(type="action.undo_refused").count() == 1
 
 

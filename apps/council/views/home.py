@@ -7,8 +7,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.access.guards import PersonRequest
-from apps.common.clock import now
 from apps.council import queries
+from apps.orchestration.queries import last_sweep, silent_since
 
 
 def overview(request: PersonRequest) -> HttpResponse:
@@ -18,12 +18,14 @@ def overview(request: PersonRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def healthz(request: PersonRequest) -> JsonResponse:
-    """For the load balancer: this process answers, and reaches its database."""
+    """For the load balancer: this process answers, and reaches its database. `sweep` is for
+    whoever watches: worker and beat are alive, silent, or were never started."""
     try:
-        now()
+        last, silent = last_sweep(), silent_since()
     except DatabaseError:
         return JsonResponse({"database": "unreachable"}, status=503)
-    return JsonResponse({"database": "ok"})
+    state = "silent" if silent else "ok" if last else "never"
+    return JsonResponse({"database": "ok", "sweep": state})
 
 
 @login_not_required

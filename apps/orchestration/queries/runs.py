@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,10 @@ from django.urls import reverse
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.approvals.models import ApprovalRequest
+from apps.common.clock import now
 from apps.common.errors import Absent
 from apps.orchestration.definitions import RunState, StepView
-from apps.orchestration.models import Run, Step
+from apps.orchestration.models import Pulse, Run, Step
 from apps.orchestration.states import ASKS, NEEDS_PERSON, OPEN_STEPS
 from apps.registry.models import Agent
 from apps.registry.signals import InFlight
@@ -176,6 +178,7 @@ class Needed:
     name: str
     tool: str
     error: str
+    step_id: uuid.UUID | None = None
 
 
 def attention(reader: User) -> list[Needed]:
@@ -186,7 +189,9 @@ def attention(reader: User) -> list[Needed]:
     rows = Step.objects.filter(status__in=NEEDS_PERSON).select_related("run")
     rows = rows.exclude(compensates__isnull=False, status="dead").exclude(code="left")
     steps = [
-        Needed(step.run, "step", step.status, step.purpose or step.key, step.tool, step.error)
+        Needed(
+            step.run, "step", step.status, step.purpose or step.key, step.tool, step.error, step.pk
+        )
         for step in rows.order_by("-created_at")[:LISTED]
     ]
     stopped = Run.objects.filter(status="paused", wait_reason__in=STOPPED)
@@ -198,6 +203,21 @@ def attention(reader: User) -> list[Needed]:
 
 
 STOPPED = (*ASKS, "loop")
+
+
+SILENCE = dt.timedelta(minutes=2)
+
+
+def last_sweep() -> dt.datetime | None:
+    """When worker and beat last gave a sign of life; None before the first time."""
+    found = Pulse.objects.filter(pk="sweep").first()
+    return found.at if found else None
+
+
+def silent_since() -> dt.datetime | None:
+    """Since when worker and beat are silent; None while all is well, or they never ran here."""
+    last = last_sweep()
+    return last if last is not None and last < now() - SILENCE else None
 
 
 def step_of(reader: User, pk: uuid.UUID) -> Step:

@@ -8,9 +8,11 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from apps.approvals.models import ApprovalRequest
+from apps.common.acting import acting
 from apps.common.clock import now
+from apps.ledger.services import record
 from apps.orchestration import messages
-from apps.orchestration.models import Outbox, Run, Step
+from apps.orchestration.models import Outbox, Pulse, Run, Step
 from apps.orchestration.services.leases import sweep_leases
 from apps.orchestration.services.moves import move_step, post
 from apps.orchestration.services.plans import advance
@@ -25,6 +27,7 @@ from apps.orchestration.states import (
     StepStatus,
 )
 from apps.registry.states import AgentStatus
+from apps.runtime import gate
 
 FORGOTTEN = dt.timedelta(seconds=10)
 
@@ -41,8 +44,47 @@ def sweep() -> None:
                 post("advance", step.run_id)
     sweep_leases()
     wake_decided()
+    ask_the_tools(moment)
     relay()
     ring_forgotten(moment)
+    give_sign_of_life(moment)
+
+
+EVERY = dt.timedelta(seconds=30)
+
+
+def give_sign_of_life(moment: dt.datetime) -> None:
+    old = Pulse.objects.filter(pk="sweep", at__lte=moment - EVERY)
+    if not old.update(at=moment):
+        Pulse.objects.get_or_create(pk="sweep", defaults={"at": moment})
+
+
+ASKED_AGAIN = dt.timedelta(minutes=1)
+
+
+def ask_the_tools(moment: dt.datetime) -> None:
+    """Steps in doubt whose tool can be asked what became of a call: it settles them, if it knows.
+    The others stay with a person."""
+    due = Q(not_before__isnull=True) | Q(not_before__lte=moment)
+    doubts = Step.objects.filter(due, status=StepStatus.IN_DOUBT, compensates__isnull=True)
+    for step in doubts.select_related("run", "agent")[:50]:
+        Step.objects.filter(pk=step.pk, fence=step.fence).update(not_before=moment + ASKED_AGAIN)
+        who = {"kind": "agent", "id": str(step.agent_id), "label": step.agent.label}
+        with acting(**who, run_id=step.run_id):
+            settle_by_asking(step)
+
+
+def settle_by_asking(step: Step) -> None:
+    if step.action_ref is None:
+        return
+    outcome = gate.look_up(action_id=step.action_ref)
+    if outcome.status != "done":
+        return
+    with transaction.atomic():
+        ended = {"result": outcome.result, "ended_at": now(), "error": ""}
+        if move_step(step, StepStatus.SUCCEEDED, **ended):
+            record(type="step.resolved", object=step, reason="The tool says it was done.")
+            post("advance", step.run_id)
 
 
 def follow_agents() -> None:

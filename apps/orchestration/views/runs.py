@@ -96,7 +96,11 @@ def run_url(run: Run) -> str:
 
 @needs("runs.view")
 def attention(request: PersonRequest) -> HttpResponse:
-    context = {"needed": queries.attention(request.user)}
+    context = {
+        "needed": queries.attention(request.user),
+        "operates": holds(request.user, "runs.operate"),
+        "silent_since": queries.silent_since(),
+    }
     return render(request, "orchestration/attention.html", context)
 
 

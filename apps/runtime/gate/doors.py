@@ -384,8 +384,11 @@ def look_up(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
     action = Action.objects.select_related("tool").get(pk=action_id)
     if action.status != ActionStatus.IN_DOUBT:
         return outcome_of(action)
-    found = connector_for(action.tool_name).lookup(action.idem_key)
-    if found is None:
+    try:
+        found = connector_for(action.tool_name).lookup(action.idem_key)
+    except (Stopped, Unavailable, Rejected):
+        found = None
+    if found is None or effects.output_problem(action, found):
         return outcome_of(action)
     with writing():
         if work:

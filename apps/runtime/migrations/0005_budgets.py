@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('runtime', '0003_undoings'),
+        ('runtime', '0004_newest_at_the_end'),
     ]
 
     operations = [
