@@ -288,6 +288,21 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 86_400.0,
         "options": {"queue": "control", "expires": 3_600},
     },
+    "ledger-seal": {
+        "task": "apps.ledger.tasks.sweep_unsealed",
+        "schedule": float(os.environ.get("COUNCIL_SEAL_SECONDS", "1")),
+        "options": {"queue": "control", "expires": 5},
+    },
+    "ledger-seal-everything": {
+        "task": "apps.ledger.tasks.sweep_everything",
+        "schedule": 300.0,
+        "options": {"queue": "control", "expires": 120},
+    },
+    "ledger-checkpoints": {
+        "task": "apps.ledger.tasks.sweep_checkpoints",
+        "schedule": 30.0,
+        "options": {"queue": "control", "expires": 20},
+    },
     "pilots-sweep": {
         "task": "apps.pilots.tasks.sweep",
         "schedule": 1.0,
@@ -320,6 +335,21 @@ COUNCIL: dict[str, Any] = {
     "REVIEW_MINUTES": int(os.environ.get("COUNCIL_REVIEW_MINUTES", "5")),
     # How many of the workers' processes may share one backtest.
     "BACKTEST_HANDS": int(os.environ.get("COUNCIL_BACKTEST_HANDS", "2")),
+}
+
+# The ledger: private keys and checkpoints stand outside the database; keep the second on another
+# machine (docs/audit.md). A demonstration makes its key itself and its hours are minutes.
+LEDGER: dict[str, Any] = {
+    "ORIGIN": os.environ.get("COUNCIL_LEDGER_ORIGIN", "agent-council/ledger"),
+    "KEY_DIR": os.environ.get("COUNCIL_LEDGER_KEY_DIR", VAR_DIR / "keys"),
+    "CHECKPOINT_DIR": os.environ.get("COUNCIL_CHECKPOINT_DIR", VAR_DIR / "checkpoints"),
+    "CHECKPOINT_MAIL": words("COUNCIL_CHECKPOINT_MAIL", ""),
+    "HOUR_SECONDS": int(os.environ.get("COUNCIL_HOUR_SECONDS", "60" if DEMO else "3600")),
+    # Fingerprints that people compared: no other key counts, but for those that they endorse.
+    "FINGERPRINTS": words("COUNCIL_LEDGER_FINGERPRINTS", ""),
+    "MAKES_KEY": DEMO,
+    "RETENTION_DAYS": int(os.environ.get("COUNCIL_RETENTION_DAYS", "2555")),
+    "PACK_DIR": os.environ.get("COUNCIL_PACK_DIR", VAR_DIR / "packs"),
 }
 
 # smtp://user:password@host:587?tls=1, console://, or nothing: then nobody is mailed.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, ClassVar, Self
 
-from django.db import models, transaction
-from django.dispatch import receiver
+from django.db import connection, models, transaction
+from django.dispatch import Signal, receiver
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 from simple_history.signals import pre_create_historical_record
 
 from apps.common.acting import current
+
+# Sent after the commit with `row`: a history row that no event of its transaction bound.
+left_unbound = Signal()
 
 
 class HistoryContext(models.Model):
@@ -26,6 +30,46 @@ class HistoryContext(models.Model):
 
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        transaction.on_commit(Unbound(self), robust=True)
+
+
+class Binding:
+    """Stands among the transaction's callbacks for an event that binds history rows. A savepoint
+    that is rolled back takes the event and this along."""
+
+    def __call__(self) -> None:
+        """Nothing to do: it was there until the commit."""
+
+
+class Unbound:
+    """A history row of this transaction, until an event binds it by digest."""
+
+    def __init__(self, row: models.Model) -> None:
+        self.row = row
+        self.binding: weakref.ref[Binding] | None = None
+
+    @property
+    def bound(self) -> bool:
+        return self.binding is not None and self.binding() is not None
+
+    def __call__(self) -> None:
+        if not self.bound:
+            left_unbound.send(type(self.row), row=self.row)
+
+
+def bind_versions() -> list[models.Model]:
+    """The history rows of the transaction that no event has bound; the caller's event does now."""
+    waiting = [entry[1] for entry in connection.run_on_commit if isinstance(entry[1], Unbound)]
+    free = [each for each in waiting if not each.bound]
+    if free:
+        binding = Binding()
+        transaction.on_commit(binding)
+        for each in free:
+            each.binding = weakref.ref(binding)
+    return [each.row for each in free]
 
 
 class TrackedQuerySet(models.QuerySet[Any]):
@@ -100,4 +144,6 @@ def add_context(sender: Any, **kwargs: Any) -> None:
     row.actor_label = context.label
     row.on_behalf_of = context.on_behalf_of
     row.run_id = context.run_id
-    row.history_change_reason = row.history_change_reason or context.reason
+    # What a person typed stands once, where it can be erased: with the ledger's event of the act.
+    typed = context.kind == "person"
+    row.history_change_reason = row.history_change_reason or ("" if typed else context.reason)

@@ -33,6 +33,7 @@ class Rows(APIView):
     """One page of rows by keyset; `fields` are what is shown, `order` the moment to sort by."""
 
     fields: tuple[str, ...] = ()
+    sources: dict[str, str] = {}
     order = "created_at"
 
     def rows(self, request: Request) -> QuerySet[Any]:
@@ -46,7 +47,8 @@ class Rows(APIView):
         if len(found) > SIZE:
             last = found[SIZE - 1]
             following = cursor_of(getattr(last, self.order), last.pk)
-        shown = [{name: plain(row, name) for name in self.fields} for row in found[:SIZE]]
+        names = [(name, self.sources.get(name, name)) for name in self.fields]
+        shown = [{name: plain(row, source) for name, source in names} for row in found[:SIZE]]
         return Response({"results": shown, "next": following})
 
 
@@ -101,6 +103,7 @@ class Events(Rows):
     order = "at"
     fields = ("id", "at", "type", "actor_kind", "actor_label", "object_type", "object_id",
               "object_label", "outcome", "reason", "digest")  # fmt: skip
+    sources = {"reason": "why"}
 
     def rows(self, request: Request) -> QuerySet[Any]:
-        return LedgerEvent.objects.all()
+        return LedgerEvent.objects.select_related("personal")

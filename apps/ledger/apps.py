@@ -11,7 +11,11 @@ class LedgerConfig(AppConfig):
     name = "apps.ledger"
 
     def ready(self) -> None:
+        from apps.common.tracked import left_unbound
+        from apps.ledger.services import bind_left_over
+
         post_migrate.connect(protect_after_migrate, dispatch_uid="ledger-protection")
+        left_unbound.connect(bind_left_over, dispatch_uid="ledger-left-unbound")
 
 
 def protect_after_migrate(app_config: Any, using: str, **kwargs: Any) -> None:

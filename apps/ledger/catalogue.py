@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 ACTS: dict[str, str] = {
+    # ledger
+    "history.bound": "Change of a record bound to the ledger",
+    "ledger.key_made": "Signing key of the ledger made",
+    "ledger.key_rotated": "Signing key of the ledger changed",
+    "ledger.key_lost": "Signing key of the ledger lost",
+    "ledger.cosigned": "Checkpoint signed by a second key holder",
+    "ledger.verified": "Ledger verified: intact",
+    "ledger.broken": "Ledger verified: broken",
+    "ledger.purged": "Events purged after their retention",
+    "ledger.text_erased": "Personal text erased",
+    "ledger.hold_opened": "Legal hold opened",
+    "ledger.hold_lifted": "Legal hold lifted",
     # access
     "access.signed_in": "Signed in",
     "access.signed_out": "Signed out",
@@ -157,6 +169,11 @@ ACTS: dict[str, str] = {
     "audit.exported": "Audit trail exported",
     "audit.view_saved": "Saved view kept",
     "audit.view_removed": "Saved view removed",
+    # evidence
+    "evidence.asked": "Evidence pack asked for",
+    "evidence.built": "Evidence pack built",
+    "evidence.failed": "Evidence pack not built",
+    "evidence.downloaded": "Evidence pack downloaded",
 }
 
 

@@ -7,11 +7,12 @@ from django.db import connections
 from django.db.models import Model
 
 SENTENCE = "The audit trail is append-only."
+INSERT_ONLY = ("LedgerEvent", "SealEntry", "Seal", "Checkpoint", "Cosignature", "Tombstone")
 
 
 def protected_tables() -> list[tuple[str, str]]:
-    """(table, primary key column) of the ledger and of every history table."""
-    models: list[type[Model]] = [apps.get_model("ledger.LedgerEvent")]
+    """(table, primary key column) of the ledger's tables and of every history table."""
+    models: list[type[Model]] = [apps.get_model("ledger", name) for name in INSERT_ONLY]
     models += [model for model in apps.get_models() if hasattr(model, "history_object")]
     return [(model._meta.db_table, str(model._meta.pk.column)) for model in models]
 

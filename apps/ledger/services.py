@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import secrets
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
@@ -12,9 +15,9 @@ from apps.common.acting import current
 from apps.common.canonical import digest, plain
 from apps.common.clock import now
 from apps.common.rows import insert, made
-from apps.common.tracked import Tracked
+from apps.common.tracked import Tracked, bind_versions
 from apps.ledger.catalogue import ACTS
-from apps.ledger.models import LedgerEvent
+from apps.ledger.models import LedgerEvent, PersonalText
 
 
 def record(
@@ -31,17 +34,24 @@ def record(
     run_id: uuid.UUID | None = None,
     stream: str = "main",
     at: dt.datetime | None = None,
+    typed: bool | None = None,
+    left_over: Sequence[models.Model] = (),
 ) -> LedgerEvent:
     """Appends one event to the ledger, inside the caller's transaction.
 
-    Actor, act, run and trigger come from the acting context; labels are frozen as text. `at` is a
-    moment that the caller has just read from the database's clock. Raises KeyError for an act
+    Actor, act, run and trigger come from the acting context; labels are frozen as text. Every
+    history row of the transaction that no event has bound yet is bound by this one. A reason that
+    somebody `typed` (by default: whatever a person gives) is kept where it can be erased. `at` is
+    a moment that the caller has just read from the database's clock. Raises KeyError for an act
     that the catalogue does not know.
     """
     if type not in ACTS:
         raise KeyError(f"The ledger's catalogue does not know the act {type!r}.")
     context = current()
     reference, version_digest = history_reference(object)
+    others = [bound(row) for row in [*bind_versions(), *left_over]]
+    words = reason or context.reason
+    typed = context.kind == "person" if typed is None else typed
     event = made(
         LedgerEvent,
         at=at or now(),
@@ -59,16 +69,34 @@ def record(
         object_label=(object_label or (str(object) if object else ""))[:200],
         history_ref=reference,
         history_digest=version_digest,
+        versions=[pair for pair in others if pair[0] != reference],
         outcome=outcome,
-        reason=reason or context.reason,
+        reason="" if typed else words,
         before=plain(before),
         after=plain(after),
         data_used=plain(data_used or []),
         policy_versions=plain(policy_versions or {}),
     )
+    kept = kept_apart(event, words) if typed and words else None
     event.digest = event.computed_digest()
     insert(event)
+    if kept is not None:
+        insert(kept)
     return event
+
+
+def kept_apart(event: LedgerEvent, text: str) -> PersonalText:
+    """The text in its own row; the event gets the digest of salt and text."""
+    salt = secrets.token_hex(16)
+    event.reason_digest = salted(salt, text)
+    subject = f"{event.actor_kind}:{event.actor_id}"
+    return PersonalText(
+        event=event, act_id=event.act_id, subject=subject[:80], salt=salt, text=text
+    )
+
+
+def salted(salt: str, text: str) -> str:
+    return hashlib.sha256(bytes.fromhex(salt) + text.encode()).hexdigest()
 
 
 def history_reference(object: models.Model | None) -> tuple[str, str]:
@@ -79,5 +107,23 @@ def history_reference(object: models.Model | None) -> tuple[str, str]:
     row = versions.filter(**{object._meta.pk.attname: object.pk}).order_by("-history_id").first()
     if row is None:
         return "", ""
-    values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
-    return f"{row._meta.label_lower}:{row.pk}", digest(values)
+    return reference_to(row), digest(values_of(row))
+
+
+def bound(row: models.Model) -> list[str]:
+    """[reference, digest] of a history row as the database holds it."""
+    kept = type(row)._default_manager.get(pk=row.pk)
+    return [reference_to(kept), digest(values_of(kept))]
+
+
+def reference_to(row: models.Model) -> str:
+    return f"{row._meta.label_lower}:{row.pk}"
+
+
+def values_of(row: models.Model) -> dict[str, Any]:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+def bind_left_over(sender: Any, row: models.Model, **kwargs: Any) -> None:
+    """A change that told the ledger nothing in its own transaction is told now, with its digest."""
+    record(type="history.bound", object_label=str(row), left_over=[row])

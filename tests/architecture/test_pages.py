@@ -102,7 +102,9 @@ def test_the_access_matrix_document_is_the_matrix():
 
 
 RECORDS = {
-    "access.User", "access.SignInFailure", "ledger.LedgerEvent",
+    "access.User", "access.SignInFailure", "ledger.LedgerEvent", "ledger.PersonalText",
+    "ledger.SealEntry", "ledger.Seal", "ledger.Checkpoint", "ledger.Cosignature",
+    "ledger.Tombstone", "ledger.Verification",
     "registry.AgentUserObjectPermission", "registry.CredentialUse", "registry.RegistryStamp",
     "policies.PolicyStamp", "policies.JudgedRequest", "policies.Backtest",
     "policies.BacktestFlip", "policies.BacktestStretch",

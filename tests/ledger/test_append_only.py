@@ -13,6 +13,7 @@ from apps.common.acting import acting
 from apps.common.canonical import digest
 from apps.ledger.models import LedgerEvent
 from apps.ledger.protection import protect, protected_tables, unprotect
+from apps.ledger.queries import texts_of_acts
 from apps.ledger.services import record
 from apps.registry.models import Agent
 
@@ -62,7 +63,7 @@ def test_every_history_table_is_among_the_protected(db: None) -> None:
 def test_an_event_says_who_acted_why_and_on_what(agent: Agent) -> None:
     with acting(kind="person", id="7", label="Ines Duarte", reason="Because"):
         event = record(type="agent.suspended", object=agent, reason="Because")
-    assert (event.actor_kind, event.actor_label, event.reason) == (
+    assert (event.actor_kind, event.actor_label, event.why) == (
         "person", "Ines Duarte", "Because",
     )  # fmt: skip
     assert event.object_label == str(agent)
@@ -93,9 +94,15 @@ def test_history_knows_the_actor_and_the_reason(agent: Agent) -> None:
     with acting(kind="person", id="7", label="Ines Duarte", reason="New name"):
         agent.name = "Other"
         agent.save()
+        record(type="agent.changed", object=agent)
     row = agent.history.order_by("-history_id").first()
-    assert row.history_change_reason == "New name"
+    assert row.history_change_reason == "", "What a person typed must stay erasable."
+    assert texts_of_acts([row.act_id]) == {row.act_id: "New name"}
     assert "Ines Duarte" in str(row.__dict__.values())
+    with acting(reason="The system's own words"):
+        agent.save()
+    row = agent.history.order_by("-history_id").first()
+    assert row.history_change_reason == "The system's own words"
 
 
 def test_a_guarded_update_writes_history_and_a_lost_one_writes_none(agent: Agent) -> None:

@@ -140,7 +140,7 @@ def words_of(event: LedgerEvent) -> set[str]:
         event.type,
         event.actor_label,
         event.object_label,
-        event.reason,
+        event.why,
         event.on_behalf_of,
         event.trigger,
         *texts_in(event.after),

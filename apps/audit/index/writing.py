@@ -20,7 +20,9 @@ def unindexed(*, whole: bool = False) -> QuerySet[LedgerEvent]:
     """Committed events that the index does not know, oldest first. Near its end by default: an
     event becomes visible some time after the moment it carries."""
     entry = TrailEntry.objects.filter(event_id=OuterRef("pk"))
-    found = LedgerEvent.objects.filter(~Exists(entry)).order_by("at", "pk")
+    found = (
+        LedgerEvent.objects.filter(~Exists(entry)).select_related("personal").order_by("at", "pk")
+    )
     state = TrailState.objects.filter(pk=1).first()
     if whole or state is None or state.newest_at is None:
         return found

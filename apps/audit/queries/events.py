@@ -77,7 +77,7 @@ class Found:
 def readable(reader: User) -> QuerySet[LedgerEvent]:
     if not holds(reader, "audit.view"):
         return LedgerEvent.objects.none()
-    return LedgerEvent.objects.all()
+    return LedgerEvent.objects.select_related("personal")
 
 
 def event(reader: User, pk: uuid.UUID) -> LedgerEvent:
@@ -285,7 +285,7 @@ def from_ledger(
 
 
 def ledger_rows(question: Sought) -> QuerySet[LedgerEvent]:
-    rows = LedgerEvent.objects.filter(**question.lookups or {})
+    rows = LedgerEvent.objects.select_related("personal").filter(**question.lookups or {})
     if question.low:
         rows = rows.filter(at__gte=question.low)
     return rows.filter(at__lt=question.high) if question.high else rows
@@ -321,7 +321,7 @@ def merged(numbers: Sequence[int], tail: list[LedgerEvent], newer: bool) -> list
 
 def events_numbered(numbers: Sequence[int]) -> Iterator[tuple[int, LedgerEvent]]:
     ids = dict(TrailEntry.objects.filter(pk__in=numbers).values_list("number", "event_id"))
-    events = LedgerEvent.objects.in_bulk(list(ids.values()))
+    events = LedgerEvent.objects.select_related("personal").in_bulk(list(ids.values()))
     return ((number, events[ids[number]]) for number in numbers if ids.get(number) in events)
 
 

@@ -10,6 +10,7 @@ from apps.access.queries import holds
 from apps.common.diffing import FieldChange, changed_fields
 from apps.common.errors import Absent
 from apps.common.tracked import Tracked
+from apps.ledger.queries import texts_of_acts
 
 SHOWN = 50
 MASKED = frozenset({"password", "digest", "prefix"})
@@ -32,6 +33,7 @@ class Version:
 
     row: Any
     changes: list[FieldChange]
+    reason: str = ""
 
     @property
     def kind(self) -> str:
@@ -55,7 +57,13 @@ def versions(reader: User, label: str, pk: str) -> list[Version]:
         raise Absent
     earlier = [*rows[1:], None]
     pairs = list(zip(rows, earlier, strict=True))[:SHOWN]
-    return [Version(row, differences(row, before)) for row, before in pairs]
+    typed = texts_of_acts({row.act_id for row, _ in pairs})
+    return [
+        Version(
+            row, differences(row, before), row.history_change_reason or typed.get(row.act_id, "")
+        )
+        for row, before in pairs
+    ]
 
 
 def differences(row: Any, before: Any | None) -> list[FieldChange]:

@@ -88,7 +88,11 @@ def instance_of(model: type[models.Model], pk: str) -> models.Model | None:
 
 def last_title(label: str, pk: str) -> str:
     """What the trail last called something that is gone."""
-    rows = LedgerEvent.objects.filter(object_type=label, object_id=pk).order_by("-at", "-pk")
+    rows = (
+        LedgerEvent.objects.select_related("personal")
+        .filter(object_type=label, object_id=pk)
+        .order_by("-at", "-pk")
+    )
     return rows.values_list("object_label", flat=True).first() or ""
 
 
