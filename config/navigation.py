@@ -47,7 +47,13 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("Runs", "orchestration:runs", "r", "runs.view"),
         ),
     ),
-    ("Assure", (Place("Audit log", "audit:events", "l", "audit.view"),)),
+    (
+        "Assure",
+        (
+            Place("Audit log", "audit:events", "l", "audit.view"),
+            Place("Evidence packs", "evidence:packs", "e", "evidence.build"),
+        ),
+    ),
     (
         "Settings",
         (

@@ -288,6 +288,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 86_400.0,
         "options": {"queue": "control", "expires": 3_600},
     },
+    "audit-packs": {
+        "task": "apps.audit.tasks.sweep_packs",
+        "schedule": 20.0,
+        "options": {"queue": "control", "expires": 20},
+    },
     "ledger-seal": {
         "task": "apps.ledger.tasks.sweep_unsealed",
         "schedule": float(os.environ.get("COUNCIL_SEAL_SECONDS", "1")),

@@ -21,6 +21,7 @@ urlpatterns = [
     path("inbox/", include("apps.approvals.urls")),
     path("runs/", include("apps.orchestration.urls")),
     path("audit/", include("apps.audit.urls")),
+    path("evidence/", include("apps.audit.evidence_urls")),
     path("api/", include("apps.gateway.urls")),
     path("pilots/", include([*PILOT_URLS])),
 ]

@@ -37,6 +37,8 @@ PERMISSIONS: dict[str, str] = {
     "runs.operate": "Pause, cancel, requeue and roll back runs",
     "limits.set": "Set budgets, rates and breakers, and whose work goes first",
     "audit.view": "Read the audit trail",
+    "evidence.build": "Build evidence packs and take them home",
+    "records.keep": "Open and lift legal holds, erase personal text",
     "people.manage": "Give and take roles",
     "pilots.view": "See the pilots' work",
     "pilots.operate": "Feed the pilots and correct their data",
@@ -59,10 +61,12 @@ _COUNCIL = frozenset(
 )
 
 MATRIX: dict[str, frozenset[str]] = {
-    "council_chair": _EVERY_ROLE | _COUNCIL | {"agents.suspend", "council.chair", "limits.set"},
+    "council_chair": _EVERY_ROLE
+    | _COUNCIL
+    | {"agents.suspend", "council.chair", "limits.set", "evidence.build"},
     "council_member": _EVERY_ROLE | _COUNCIL,
     "approver": _EVERY_ROLE | {"approvals.decide", "checkpoints.tighten"},
-    "auditor": _EVERY_ROLE | {"approvals.view", "audit.view"},
+    "auditor": _EVERY_ROLE | {"approvals.view", "audit.view", "evidence.build"},
     "operator": _EVERY_ROLE
     | {
         "agents.register",
@@ -90,6 +94,7 @@ MATRIX: dict[str, frozenset[str]] = {
         "checkpoints.tighten",
         "vigilance.manage",
         "audit.view",
+        "records.keep",
         "people.manage",
     },
 }

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.audit.views import events, exports, history, objects, saved
+from apps.audit.views import events, exports, history, objects, saved, verification
 
 app_name = "audit"
 urlpatterns = [
@@ -14,4 +14,9 @@ urlpatterns = [
     path("export", exports.export, name="export"),
     path("views", saved.save, name="save-view"),
     path("views/<uuid:pk>/remove", saved.remove, name="remove-view"),
+    path("verification", verification.verification, name="verification"),
+    path("verification/ask", verification.ask, name="verify"),
+    path("verification/<uuid:pk>", verification.result, name="verified"),
+    path("verification/hold", verification.hold, name="hold"),
+    path("verification/hold/<int:pk>/lift", verification.lift, name="lift-hold"),
 ]

@@ -92,6 +92,24 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "cancelled": ("mute", "Cancelled"),
         "failed": ("danger", "Failed"),
     },
+    "pack": {
+        "queued": ("mute", "Queued"),
+        "building": ("info", "Being built"),
+        "ready": ("ok", "Ready"),
+        "failed": ("danger", "Failed"),
+    },
+    "verification": {
+        "queued": ("mute", "Queued"),
+        "running": ("info", "Running"),
+        "intact": ("ok", "Verified"),
+        "broken": ("danger", "Chain broken"),
+        "failed": ("danger", "Failed"),
+    },
+    "outside": {
+        "same": ("ok", "Same outside"),
+        "missing": ("warn", "Missing outside"),
+        "differs": ("danger", "Differs outside"),
+    },
     "run": {
         "queued": ("mute", "Queued"),
         "running": ("info", "Running"),

@@ -35,6 +35,7 @@
     }
     const copy = event.target.closest("[data-copy]");
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => say("Copied"));
+    if (event.target.closest("[data-print]")) window.print();
     if (event.target.closest("[data-open-keys]")) one("#keys")?.showModal();
     const close = event.target.closest("[data-close]");
     if (close) close.closest("dialog").close();

@@ -104,7 +104,7 @@ def test_the_access_matrix_document_is_the_matrix():
 RECORDS = {
     "access.User", "access.SignInFailure", "ledger.LedgerEvent", "ledger.PersonalText",
     "ledger.SealEntry", "ledger.Seal", "ledger.Checkpoint", "ledger.Cosignature",
-    "ledger.Tombstone", "ledger.Verification",
+    "ledger.Tombstone", "ledger.Verification", "audit.EvidencePack",
     "registry.AgentUserObjectPermission", "registry.CredentialUse", "registry.RegistryStamp",
     "policies.PolicyStamp", "policies.JudgedRequest", "policies.Backtest",
     "policies.BacktestFlip", "policies.BacktestStretch",

@@ -70,6 +70,9 @@ def pages() -> dict[str, tuple[str, str]]:
         "audit": ("auditor", "/audit/"),
         "audit search": ("auditor", "/audit/?q=kind:agent+-outcome:denied"),
         "object": ("auditor", f"/audit/object/registry.agent/{item.agent_id}"),
+        "packs": ("auditor", "/evidence/"),
+        "new-pack": ("auditor", "/evidence/new"),
+        "verification": ("auditor", "/audit/verification"),
         "event": ("auditor", f"/audit/{event.pk}"),
         "history": ("auditor", f"/audit/history/registry.agent/{item.agent_id}"),
     }

@@ -13,10 +13,13 @@ from playwright.sync_api import Page
 
 from apps.access.models import User
 from apps.approvals.models import ApprovalRequest
+from apps.audit.models import EvidencePack
+from apps.audit.packs import services as packs
 from apps.common.clock import now
 from apps.council.models import Measure, Motion, Seat, Sitting
 from apps.council.services import emergency, sittings, sweeps
-from apps.ledger.models import LedgerEvent
+from apps.ledger import keys, verifying
+from apps.ledger.models import LedgerEvent, Verification
 from apps.orchestration.models import Run
 from apps.pilots.invoices.models import InvoiceDocument
 from apps.policies.backtests import start_backtest
@@ -60,6 +63,22 @@ def council_things() -> tuple[Motion, Sitting, Backtest]:
             reason="It pays twice.",
         )
     return motion, Sitting.objects.get(), Backtest.objects.get()
+
+
+def evidence_pack() -> int:
+    """A key, a checkpoint, a pack that is built and a verification that found all intact."""
+    if keys.in_force() is None:
+        keys.make_first()
+    pack = EvidencePack.objects.first()
+    if pack is None:
+        auditor = User.objects.get(username="auditor")
+        moment, day = now(), dt.timedelta(days=1)
+        pack = packs.ask_for_pack(
+            actor=auditor, control="GC-00", since=moment - day, until=moment + day
+        )
+        packs.work_on(pack.pk)
+        verifying.work_on(verifying.ask().pk)
+    return pack.number
 
 
 def pages() -> dict[str, list[str]]:
@@ -112,6 +131,11 @@ def pages() -> dict[str, list[str]]:
             "/agents/vendor-desk/suspend",
         ],
         "auditor": [
+            "/evidence/",
+            "/evidence/new",
+            f"/evidence/EP-{evidence_pack()}",
+            "/audit/verification",
+            f"/audit/verification/{Verification.objects.latest('created_at').pk}",
             "/audit/",
             "/audit/?q=type:action.*+kind:agent",
             "/audit/?q=nowhere+at:soon",

@@ -59,6 +59,22 @@ def index_batch(*, whole: bool = False) -> int:
     return len(events)
 
 
+FORGET = {
+    "sqlite": "INSERT INTO audit_trailwords (audit_trailwords) VALUES ('delete-all')",
+    "postgresql": "DELETE FROM audit_trailwords",
+}
+
+
+@transaction.atomic
+def start_over() -> None:
+    """Empties the index; the sweep fills it again. For texts that were erased: single words
+    cannot be taken out of an index that does not keep the text."""
+    TrailEntry.objects.all().delete()
+    TrailState.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(FORGET[connection.vendor])
+
+
 def numbered(events: Sequence[LedgerEvent]) -> list[int]:
     """A free number for each, in the order of their moments."""
     low, high = first_number(events[0].at), first_number(events[-1].at) + SLOTS

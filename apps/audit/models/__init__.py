@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.audit.models.packs import EvidencePack
 from apps.audit.models.trail import SavedView, TrailEntry, TrailState
 
-__all__ = ["SavedView", "TrailEntry", "TrailState"]
+__all__ = ["EvidencePack", "SavedView", "TrailEntry", "TrailState"]
