@@ -15,7 +15,7 @@ from apps.audit import keeping
 from apps.common.acting import acting
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
-from apps.ledger import checkpoints, keys, queries, retention, sealing
+from apps.ledger import checkpoints, keys, retention, sealing, standing
 from apps.ledger.models import Hold, LedgerEvent, PersonalText, SealEntry, Tombstone
 from apps.ledger.protection import protect, unprotect
 from apps.ledger.services import record
@@ -178,23 +178,23 @@ def test_the_light_is_green_only_with_a_fresh_verification_and_a_checkpoint_outs
 
     def verified() -> str:
         verifying.work_on(verifying.ask().pk)
-        return queries.integrity().tone
+        return standing.integrity().tone
 
-    assert queries.integrity().word == "Not verified yet"
+    assert standing.integrity().word == "Not verified yet"
     sealing.seal()
     assert verified() == "warn", "No checkpoint is held outside."
     checkpoints.write_file(checkpoints.make())
     assert verified() == "ok"
-    with patch.object(queries, "now", lambda: now() + dt.timedelta(hours=25)):
-        assert queries.integrity().word == "Not verified today"
+    with patch.object(standing, "now", lambda: now() + dt.timedelta(hours=25)):
+        assert standing.integrity().word == "Not verified today"
     SealEntry.objects.update(digest="0" * 64)
     assert verified() == "danger"
-    assert "event 1" in queries.integrity().sentence.lower()
+    assert "event 1" in standing.integrity().sentence.lower()
 
 
 def test_what_is_kept_is_shown(old: int) -> None:
-    assert queries.keeping().purgeable == old
+    assert standing.keeping().purgeable == old
     Hold(name="Case", basis="x", opened_by_label="x", opened_at=now()).save()
-    retention_holds = queries.keeping().holds
+    retention_holds = standing.keeping().holds
     assert [str(hold) for hold in retention_holds] == ["Case"]
-    assert queries.state().unsealed >= 0
+    assert standing.state().unsealed >= 0

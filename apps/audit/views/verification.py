@@ -14,7 +14,7 @@ from apps.audit import keeping
 from apps.audit.forms import HoldForm
 from apps.common.errors import Absent
 from apps.common.middleware import told
-from apps.ledger import queries
+from apps.ledger import standing
 from apps.ledger.models import Verification
 
 SHOWN = 20
@@ -23,12 +23,12 @@ SHOWN = 20
 @needs("audit.view")
 def verification(request: PersonRequest) -> HttpResponse:
     context = {
-        "light": queries.integrity(),
-        "state": queries.state(),
-        "going": queries.going(),
+        "light": standing.integrity(),
+        "state": standing.state(),
+        "going": standing.going(),
         "verifications": Verification.objects.order_by("-created_at", "-id")[:SHOWN],
-        "checkpoints": queries.newest_checkpoints(),
-        "keeping": queries.keeping(),
+        "checkpoints": standing.newest_checkpoints(),
+        "keeping": standing.keeping(),
         "form": HoldForm(),
         "may_keep": holds(request.user, "records.keep"),
     }
