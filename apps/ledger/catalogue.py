@@ -60,6 +60,7 @@ ACTS: dict[str, str] = {
     "policy.claimed": "Author's claim recorded",
     "policy.case_saved": "Test case saved",
     "policy.case_removed": "Test case removed",
+    "policy.boundaries_saved": "Limits stored as tests",
     "policy.backtest_started": "Backtest started",
     "policy.backtested": "Backtest finished",
     "policy.backtest_cancelled": "Backtest cancelled",

@@ -16,7 +16,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.common.rows import insert, made
 from apps.ledger.services import record
-from apps.policies import shadow, snapshot
+from apps.policies import bench, boundaries, shadow, snapshot
 from apps.policies.models import (
     JudgedRequest,
     Policy,
@@ -27,7 +27,7 @@ from apps.policies.models import (
 from apps.policies.rules import Judgement, JudgementRequest, decide, refused
 from apps.policies.schema import Unrepresentable, schema_of
 from apps.policies.states import SHADOWABLE, CaseOrigin, VersionStatus
-from apps.policies.text import Problem, formatted, problems
+from apps.policies.text import Problem, compile_text, formatted, problems
 from apps.registry.models import Tool
 
 log = logging.getLogger(__name__)
@@ -246,6 +246,32 @@ def save_case(
     row.save()
     record(type="policy.case_saved", object=row, after={"expected": expected})
     return row  # type: ignore[no-any-return]
+
+
+@permitted("policies.draft")
+@transaction.atomic
+def save_boundaries(*, actor: User | None, version: PolicyVersion) -> int:
+    """Stores what this version decides on both sides of each of its constants as tests, in the
+    place of those of an earlier text. Returns how many. Raises Invalid where there is none."""
+    specs = bench.specs()
+    rules = compile_text(version.text, policy=version.policy.slug, version=version.number)
+    found = boundaries.cases(rules, specs.values())
+    if not found:
+        raise Invalid("No rule of this version compares anything with a number.")
+    policy = Policy.lock(version.policy_id)
+    judge = bench.Bench(bench.rules_with(version), specs)
+    verdicts = judge.judge_all([request for _name, request in found])
+    kept = {row.name: row for row in policy.cases.filter(origin=CaseOrigin.BOUNDARY)}
+    for (name, request), verdict in zip(found, verdicts, strict=True):
+        row = kept.pop(name, None) or PolicyCase(policy=policy, name=name)
+        row.request, row.expected = plain(request), verdict.effect
+        row.origin, row.removed_at = CaseOrigin.BOUNDARY, None
+        row.save()
+    for row in kept.values():
+        if row.removed_at is None:
+            row.compare_and_set(where={"removed_at": None}, removed_at=now())
+    record(type="policy.boundaries_saved", object=version, after={"cases": len(found)})
+    return len(found)
 
 
 @permitted("policies.draft")

@@ -18,6 +18,11 @@ urlpatterns = [
     path("<slug:slug>/versions/<int:number>/backtest", views.start_backtest, name="start-backtest"),
     path("<slug:slug>/versions/<int:number>/cases", views.add_case, name="add-case"),
     path(
+        "<slug:slug>/versions/<int:number>/boundaries",
+        views.save_boundaries,
+        name="save-boundaries",
+    ),
+    path(
         "<slug:slug>/versions/<int:number>/cases/<int:pk>/remove",
         views.remove_case,
         name="remove-case",

@@ -250,6 +250,15 @@ def add_case(request: PersonRequest, slug: str, number: int) -> HttpResponse:
 
 @needs("policies.draft")
 @require_POST
+def save_boundaries(request: PersonRequest, slug: str, number: int) -> HttpResponse:
+    version = queries.version(queries.policy(request.user, slug), number)
+    saved = services.save_boundaries(actor=request.user, version=version)
+    words = f"{saved} tests hold what this version decides on both sides of its limits."
+    return told(request, words, proof_url(version))
+
+
+@needs("policies.draft")
+@require_POST
 def remove_case(request: PersonRequest, slug: str, number: int, pk: int) -> HttpResponse:
     version = queries.version(queries.policy(request.user, slug), number)
     case = get_object_or_404(PolicyCase, pk=pk, policy=version.policy)
