@@ -17,7 +17,7 @@ import cedarpy
 from apps.policies.models import PolicyVersion
 from apps.policies.rules import Answer, Judgement, Rule, decide, refused
 from apps.policies.schema import Unrepresentable
-from apps.policies.snapshot import Slice, keeper, slice_of
+from apps.policies.snapshot import Slice, answer_from, keeper, slice_of
 from apps.policies.states import EVALUATED
 from apps.policies.text import Compiled, binds, compile_text, concerns, parsed
 from apps.registry.models import Tool
@@ -137,14 +137,7 @@ def ask(cut: Slice, key: Key, contexts: Iterable[str]) -> list[Answer]:
         for context in contexts
     ]
     results = cedarpy.is_authorized_batch(asked, cut.policies, cut.entities, cut.schema)
-    return [
-        Answer(
-            {"Allow": "allow", "Deny": "deny"}.get(result.decision.name, "none"),
-            tuple(result.diagnostics.reasons),
-            tuple(map(str, result.diagnostics.errors)),
-        )
-        for result in results
-    ]
+    return [answer_from(result) for result in results]
 
 
 @dataclass

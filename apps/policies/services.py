@@ -63,8 +63,9 @@ def judged(request: JudgementRequest, stamp: snapshot.Stamp | None) -> Judgement
     if request.tool not in held.specs:
         return refused(f"There is no tool named {request.tool}.")
     cut = held.slice(request.tool, request.agent, request.agent_roles)
-    missing = sorted(cut.required_facts - set(request.context.get("facts", {})))
-    if missing:
+    known = request.context.get("facts", {})
+    if not cut.required_facts <= known.keys():
+        missing = sorted(cut.required_facts - known.keys())
         return refused(
             f"The organisation's own records do not say {', '.join(missing)}, "
             "and the rules need it."

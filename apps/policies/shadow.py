@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS
 
 from apps.policies.bench import Bench, rules_with, specs
 from apps.policies.models import JudgedRequest, PolicyVersion, ShadowFlip
@@ -18,12 +18,12 @@ _held: dict[str, tuple[Stamp, list[tuple[int, Bench]]]] = {}
 def running(stamp: Stamp | None = None) -> list[tuple[int, Bench]]:
     """The versions in shadow at this stamp, ready to judge."""
     stamp = stamp or read_stamp()
-    held = _held.get(connection.alias)
+    held = _held.get(DEFAULT_DB_ALIAS)
     if held is None or held[0] != stamp:
         rows = PolicyVersion.objects.filter(shadow_since__isnull=False).select_related("policy")
         known = specs() if rows else {}
         held = stamp, [(row.pk, Bench(rules_with(row), known)) for row in rows]
-        _held[connection.alias] = held
+        _held[DEFAULT_DB_ALIAS] = held
     return held[1]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cedarpy
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from apps.common.canonical import digest
 from apps.policies.grants import permit_for
@@ -29,6 +29,15 @@ _STAMPS = (
 Stamp = tuple[int, int]
 
 
+DECISIONS = {cedarpy.Decision.Allow: "allow", cedarpy.Decision.Deny: "deny"}
+
+
+def answer_from(result: cedarpy.AuthzResult) -> Answer:
+    diagnostics = result.diagnostics
+    errors = tuple(map(str, diagnostics.errors))
+    return Answer(DECISIONS.get(result.decision, "none"), tuple(diagnostics.reasons), errors)
+
+
 @dataclass
 class Slice:
     """The rules that can matter for one tool and one agent, with Cedar's parsed handles."""
@@ -41,7 +50,7 @@ class Slice:
     required_facts: frozenset[str]
 
     def ask(self, request: JudgementRequest, approvals: Sequence[str]) -> Answer:
-        context = self.ready({**request.context, "approvals": list(approvals)})
+        context = json.dumps(self.ready({**request.context, "approvals": list(approvals)}))
         result = cedarpy.is_authorized(
             {
                 "principal": {"type": "Agent", "id": request.agent},
@@ -53,9 +62,7 @@ class Slice:
             self.entities,
             self.schema,
         )
-        decision = {"Allow": "allow", "Deny": "deny"}.get(result.decision.name, "none")
-        diagnostics = result.diagnostics
-        return Answer(decision, tuple(diagnostics.reasons), tuple(map(str, diagnostics.errors)))
+        return answer_from(result)
 
 
 @dataclass
@@ -114,9 +121,9 @@ _held: dict[str, Snapshot] = {}
 def current(stamp: Stamp | None = None) -> Snapshot:
     """The snapshot in force; a moved stamp is noticed by reading two numbers in one query."""
     stamp = stamp or read_stamp()
-    held = _held.get(connection.alias)
+    held = _held.get(DEFAULT_DB_ALIAS)
     if held is None or held.stamp != stamp:
-        held = _held[connection.alias] = load(stamp)
+        held = _held[DEFAULT_DB_ALIAS] = load(stamp)
     return held
 
 

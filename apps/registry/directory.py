@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS
 
 from apps.common import clock
 from apps.common.rows import one
@@ -118,15 +118,15 @@ _noted: dict[int, float] = {}
 
 def at(stamp: int) -> Directory:
     """The directory as it stands at this stamp."""
-    held = _held.get(connection.alias)
+    held = _held.get(DEFAULT_DB_ALIAS)
     if held is None or held.stamp != stamp:
-        held = _held[connection.alias] = Directory(stamp)
+        held = _held[DEFAULT_DB_ALIAS] = Directory(stamp)
     return held
 
 
 def last_known(prefix: str) -> AgentCredential | None:
     """The credential of a prefix at whatever stamp this process read last."""
-    held = _held.get(connection.alias)
+    held = _held.get(DEFAULT_DB_ALIAS)
     found: AgentCredential | None = held.rows.get(("key", "prefix", prefix)) if held else None
     return found
 
