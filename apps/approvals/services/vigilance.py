@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
 
 from apps.access.models import User
@@ -205,7 +205,7 @@ def after_vote(*, user: User, request: ApprovalRequest) -> None:
             secret, settings.COUNCIL["SECOND_LOOK_PERMILLE"], "second", key
         ):
             SecondLook.objects.get_or_create(request=request, defaults={"drawn_at": now()})
-    except DatabaseError:
+    except Exception:  # noqa: BLE001 - the answer stands; a trick that fails is no reason to tell
         log.exception("The vigilance programme could not follow an answer.")
 
 
