@@ -1,4 +1,3 @@
-"""Decide: the home page, where everybody sees what needs them.
-
-Motions, ballots and seats arrive with the council issue.
+"""Decide: seats, motions, ballots, emergency measures, sittings; and the home page, where everybody
+sees what needs them. Nothing comes into force past it, and it never does what agents do.
 """

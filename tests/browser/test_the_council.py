@@ -139,8 +139,7 @@ def test_an_emergency_measure_stops_an_agent_and_lapses_by_itself(
 ) -> None:
     security = open_as("security")
     security.goto("/council/emergency")
-    security.locator("select[name='kind']").select_option("suspend_agent")
-    security.fill("#id_target", "invoice-payables")
+    security.locator("select[name='what']").select_option("suspend_agent:invoice-payables")
     security.fill("#id_reason", "It pays the same invoice again and again.")
     security.get_by_role("button", name="Ask for the measure").click()
     assert Agent.objects.get(slug="invoice-payables").status == "active"
@@ -148,12 +147,14 @@ def test_an_emergency_measure_stops_an_agent_and_lapses_by_itself(
 
     compliance = open_as("compliance")
     compliance.goto("/")
-    compliance.get_by_role("button", name="Agree, and put E-1001 in force now").click()
+    compliance.get_by_role("link", name="See what it stops, and agree…").click()
+    expect(compliance.get_by_text("It acted 0 times in the last 24 hours.")).to_be_visible()
+    compliance.get_by_role("button", name="Agree, and stop Payables clerk now").click()
     drain()
     assert Agent.objects.get(slug="invoice-payables").status == "suspended"
     admin = open_as("admin")
     admin.goto("/agents/invoice-payables")
-    expect(admin.get_by_text("Emergency measure")).to_be_visible()
+    expect(admin.get_by_text("ends by itself")).to_be_visible()
     admin.get_by_role("link", name="Resume…").click()
     admin.fill("#id_reason", "We need it.")
     admin.get_by_role("button", name="Resume").click()
@@ -164,6 +165,10 @@ def test_an_emergency_measure_stops_an_agent_and_lapses_by_itself(
     assert Agent.objects.get(slug="invoice-payables").status == "active"
     compliance.goto("/council/emergency")
     expect(compliance.get_by_text("Lapsed")).to_be_visible()
+    compliance.goto("/council/emergency/E-1001")
+    compliance.get_by_label("What happened, and why it could not wait").fill("It retried.")
+    compliance.get_by_role("button", name="Give the report").click()
+    expect(compliance.get_by_text("It retried.")).to_be_visible()
 
 
 def test_a_sitting_ends_in_signed_minutes(open_as: Callable[..., Page]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.access.models import User
 from apps.common.clock import now
-from apps.common.errors import Conflict, Invalid, NotPermitted
+from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
 from apps.council.models import Elector, Motion, Question
 from apps.council.rules import show_of_hands
 from apps.council.services import motions, proposals, questions, sweeps
@@ -138,3 +141,31 @@ def test_a_show_of_hands_never_says_yes_without_more_than_half_of_the_hands(
         assert (yes + no) * 2 > asked
     if found is not None and not over:
         assert max(yes, no) * 2 > asked
+
+
+@pytest.mark.pg
+@pytest.mark.django_db(transaction=True)
+def test_hands_at_one_instant_decide_once(motion: Motion, council: Council) -> None:
+    question = challenged(motion, council)
+    voters = [council[function] for function in ("chair", "security", "compliance")]
+    start, troubles = threading.Barrier(len(voters)), []
+
+    def run(user: User) -> None:
+        try:
+            start.wait()
+            questions.answer(actor=user, question=question, yes=True, reason="")
+        except Refused as refusal:
+            troubles.append(refusal.code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[user]) for user in voters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    question.refresh_from_db()
+    assert question.status == "yes"
+    assert troubles in ([], ["closed"])
+    assert LedgerEvent.objects.filter(type="question.decided").count() == 1
+    assert LedgerEvent.objects.filter(type="question.answered").count() == 4 - len(troubles)
