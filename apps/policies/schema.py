@@ -198,10 +198,6 @@ def held(value: Any) -> Any:
     return value
 
 
-def value_of(kind: CedarType, value: Any) -> Any:
-    return converter(kind)(value)
-
-
 def extension_value(name: str, value: Any) -> dict[str, Any]:
     argument = decimal_text(value) if name == "decimal" else moment_text(value)
     return {"__extn": {"fn": name, "arg": argument}}

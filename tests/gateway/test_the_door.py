@@ -344,3 +344,29 @@ def test_the_schema_describes_the_door(auditor: User, signed_in: Callable[[User]
     text = signed_in(auditor).get("/api/schema").content.decode()
     assert "/api/v1/actions" in text
     assert "/pilots/invoices/deliveries" in text
+
+
+def test_the_quick_way_and_the_long_way_answer_alike(caller: Caller, shelf: Shelf) -> None:
+    """A process that knows the key asks one question; the first call, and odd ones, take longer."""
+    first, second = caller.ask(), caller.ask()
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json().keys() == second.json().keys()
+    assert first["Content-Type"] == second["Content-Type"] == "application/json"
+    for body in ("{", "NaN", '{"tool": NaN}'):
+        assert caller.post("/api/v1/actions", body).status_code == 400
+    for body in ("[1]", '{"tool": "x"}'):
+        assert caller.post("/api/v1/actions", body).status_code == 422
+
+
+def test_a_key_known_here_is_judged_by_what_the_database_says_now(
+    caller: Caller, agent: Agent, shelf: Shelf
+) -> None:
+    assert caller.ask().status_code == 200
+    stranger = Caller(caller.key[:-1] + ("a" if caller.key[-1] != "a" else "b"))
+    unknown = stranger.ask()
+    assert (unknown.status_code, unknown["WWW-Authenticate"]) == (401, "Bearer")
+    assert stranger.post("/api/v1/actions", {"tool": 1}).status_code == 401
+    revoke_credential(actor=None, credential=agent.credentials.get(), reason="Lost")
+    refused = caller.ask()
+    assert (refused.status_code, refused.json()) == (401, unknown.json())
+    assert caller.post("/api/v1/actions", {"tool": 1}).status_code == 401

@@ -185,7 +185,9 @@ JUNK = st.recursive(
 
 
 @given(junk=JUNK)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_junk_for_an_argument_that_a_rule_reads_is_never_allowed(
     agent: Agent, policy: Callable[..., Any], junk: Any
 ) -> None:
@@ -199,7 +201,7 @@ def test_junk_for_an_argument_that_a_rule_reads_is_never_allowed(
 
 
 @given(text=st.text(max_size=60) | st.text(alphabet='permitforbd(@")id;{}', max_size=60))
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_any_text_is_either_refused_on_a_line_or_read_whole(text: str) -> None:
     found = problems(text)
     if found:
