@@ -102,8 +102,12 @@ class RulesMotionForm(WhyForm):
         super().__init__(*args, **kwargs)
         for klass in MotionClass:
             for name, words in PERIOD_WORDS.items():
+                label = f"{klass.label}: {words}, days"
                 self.fields[f"{klass}-{name}"] = forms.IntegerField(
-                    min_value=0, max_value=90, label=f"{klass.label}: {words}"
+                    min_value=0,
+                    max_value=90,
+                    label=label,
+                    widget=forms.NumberInput(attrs={"aria-label": label}),
                 )
         self.order_fields([*[name for name in self.fields if "-" in name], *self.LAST])
 

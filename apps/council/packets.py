@@ -173,7 +173,7 @@ def rules_packet(payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def told(rules: Constitution) -> dict[str, str]:
     """The council's rules, each in words."""
     periods = {
-        f"{MotionClass(klass).label}: {PERIOD_WORDS[name]}": f"{days}"
+        f"{MotionClass(klass).label}: {PERIOD_WORDS[name]}, days": f"{days}"
         for klass, given in rules.periods.items()
         for name, days in given.items()
     }

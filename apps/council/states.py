@@ -65,11 +65,11 @@ class MotionClass(TextChoices):
 
 # How people call the periods of a class (rules.PERIODS).
 PERIOD_WORDS = {
-    "comment": "comments, days",
-    "ballot": "ballot, days",
-    "least_open": "open for at least, days",
-    "late": "longer when the quorum comes late, days",
-    "timelock": "waiting time, days",
+    "comment": "comments",
+    "ballot": "ballot",
+    "least_open": "open for at least",
+    "late": "longer when the quorum comes late",
+    "timelock": "waiting time",
 }
 
 

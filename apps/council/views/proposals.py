@@ -15,6 +15,7 @@ from apps.council import forms
 from apps.council.models import Motion
 from apps.council.services import proposals
 from apps.council.services.common import constitution
+from apps.council.states import PERIOD_WORDS, MotionClass
 from apps.council.views.motions import url_of
 from apps.policies import proof
 from apps.policies import queries as policies
@@ -96,9 +97,18 @@ def propose_rules(request: PersonRequest) -> HttpResponse:
             form.add_error(None, error.sentence)
         else:
             return told(request, f"{made.reference} is put to the council.", url_of(made))
+    context = {
+        "form": form,
+        "title": "Propose other rules",
+        "period_words": PERIOD_WORDS.values(),
+        "periods": [
+            (klass.label, [form[f"{klass}-{name}"] for name in PERIOD_WORDS])
+            for klass in MotionClass
+        ],
+        "others": [form[name] for name in form.LAST],
+    }
     status = 422 if form.errors else 200
-    context = {"form": form, "title": "Propose other rules"}
-    return render(request, "council/propose.html", context, status=status)
+    return render(request, "council/rules.html", context, status=status)
 
 
 def put_checkpoint(request: PersonRequest, data: dict[str, Any]) -> Motion:
