@@ -47,9 +47,24 @@ class ActionOutput(serializers.Serializer):  # type: ignore[type-arg]
     reasons = serializers.ListField(child=serializers.DictField())
     policy_versions = serializers.DictField(child=serializers.IntegerField())
     obligations = serializers.ListField(child=serializers.CharField())
-    expires_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="decide_by while it waits, execute_by once it is allowed."
+    )
+    decide_by = serializers.DateTimeField(allow_null=True)
+    execute_by = serializers.DateTimeField(allow_null=True)
     result = serializers.JSONField(allow_null=True)
     error = serializers.CharField()
+
+
+class RefusalOutput(serializers.Serializer):  # type: ignore[type-arg]
+    code = serializers.CharField(help_text="Stable, for machines.")
+    detail = serializers.CharField(help_text="A sentence for people.")
+
+
+ANSWERS: dict[int, Any] = {
+    200: ActionOutput,
+    **dict.fromkeys((401, 404, 409, 422), RefusalOutput),
+}
 
 
 class OutcomeInput(serializers.Serializer):  # type: ignore[type-arg]
@@ -91,7 +106,7 @@ class Actions(AgentView):
 
     @extend_schema(
         request=ActionInput,
-        responses=ActionOutput,
+        responses=ANSWERS,
         parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
         summary="Ask the gate for one action",
     )
@@ -230,15 +245,13 @@ def own_action(request: Request, pk: uuid.UUID) -> Action:
 
 
 class ActionDetail(AgentView):
-    @extend_schema(responses=ActionOutput, summary="What became of an action")
+    @extend_schema(responses=ANSWERS, summary="What became of an action")
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         return Response(answer(own_action(request, pk)))
 
 
 class ActionOutcome(AgentView):
-    @extend_schema(
-        request=OutcomeInput, responses=ActionOutput, summary="Report an effect of your own"
-    )
+    @extend_schema(request=OutcomeInput, responses=ANSWERS, summary="Report an effect of your own")
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         action = own_action(request, pk)
         data = request.data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
@@ -61,3 +62,13 @@ class AgentKey(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+class AgentKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc, no-untyped-call]
+    """What the API's description says about keys."""
+
+    target_class = "apps.gateway.authentication.AgentKey"
+    name = "agentKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "agk_<prefix>_<secret>"}
