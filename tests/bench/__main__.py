@@ -42,7 +42,7 @@ def measure(options: argparse.Namespace) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from tests.bench import at_rest, desk, proofs, runs, verdicts
+    from tests.bench import at_rest, desk, proofs, record, runs, verdicts
     from tests.bench.place import Row, table
 
     call_command("migrate", verbosity=0)
@@ -54,6 +54,7 @@ def measure(options: argparse.Namespace) -> None:
         "celery": runs.through_celery,
         "proofs": proofs.proofs,
         "desk": desk.desk,
+        "record": record.recorded,
         **({"rest": at_rest.at_rest} if sqlite else {}),
     }
     wanted = options.only.split(",") if options.only else list(recipes)
