@@ -7,6 +7,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from celery.schedules import crontab
+
 from config import database, mailing
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -268,6 +270,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"queue": "control", "expires": 10},
     },
+    "approvals-checkpoints": {
+        "task": "apps.approvals.tasks.sweep_checkpoints",
+        "schedule": crontab(hour=2, minute=17),
+        "options": {"queue": "control", "expires": 3600},
+    },
     "approvals-notices": {
         "task": "apps.approvals.tasks.sweep_notices",
         "schedule": 20.0,
@@ -330,6 +337,10 @@ COUNCIL: dict[str, Any] = {
     "TRAINING_REQUIRED": flag("COUNCIL_TRAINING_REQUIRED", DEMO),
     # How long what one agent wrote is held against another that wants it otherwise.
     "CONTRADICTION_SECONDS": int(os.environ.get("COUNCIL_CONTRADICTION_SECONDS", "600")),
+    # How long an approval can be taken back before it is used; 0 uses it at once.
+    "DISPATCH_SECONDS": int(os.environ.get("COUNCIL_DISPATCH_SECONDS", "10")),
+    # How many of an agent's last editors may not decide on its actions.
+    "CONFLICT_EDITORS": int(os.environ.get("COUNCIL_CONFLICT_EDITORS", "3")),
     # Where links in mails and webhooks lead, and the organisation's own system that is told.
     "BASE_URL": os.environ.get("COUNCIL_BASE_URL", "http://127.0.0.1:8000"),
     "WEBHOOK_URL": os.environ.get("COUNCIL_WEBHOOK_URL", ""),

@@ -12,7 +12,7 @@ for name in ("SEED", "SECOND_LOOK", "OWN_JUDGEMENT"):
     os.environ.setdefault(f"COUNCIL_{name}_PERMILLE", "0")
 
 from config.settings import *  # noqa: E402, F403
-from config.settings import DATABASES, STATIC_ROOT, STORAGES, VAR_DIR  # noqa: E402
+from config.settings import COUNCIL, DATABASES, STATIC_ROOT, STORAGES, VAR_DIR  # noqa: E402
 
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -28,3 +28,5 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 CELERY_BROKER_URL = "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Approvals are used at once, except where a test wants time to take one back.
+COUNCIL = {**COUNCIL, "DISPATCH_SECONDS": 0}

@@ -55,3 +55,23 @@ class Choice(TextChoices):
     APPROVE = "approve", "Approve"
     REJECT = "reject", "Reject"
     RETURN = "return", "Send back"
+
+
+class Origin(TextChoices):
+    """How a request came about: put by the gate, or in the place of an earlier one."""
+
+    GATE = "gate", "Asked by the gate"
+    HUMAN_EDIT = "human_edit", "Edited by a person"
+    WITHDRAWN = "withdrawn", "Approval taken back"
+    ESCALATED = "escalated", "Escalated when its time ran out"
+    REOPENED = "reopened", "Opened again"
+    CHANGED = "changed", "Asked again after a change"
+
+
+class OnTimeout(TextChoices):
+    """What the end of the time does, gentlest first. No clock approves."""
+
+    EXPIRE = "expire", "The step expires"
+    ESCALATE = "escalate", "Put to the next level as a new request"
+    PAUSE = "pause", "The run is paused"
+    CANCEL = "cancel", "The run is cancelled"

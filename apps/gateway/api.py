@@ -17,6 +17,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.utils.json import strict_constant
 from rest_framework.views import APIView
 
+from apps.approvals.models import Edit
 from apps.common.acting import acting
 from apps.common.api import refusal
 from apps.common.canonical import digest
@@ -53,7 +54,10 @@ class ActionOutput(serializers.Serializer):  # type: ignore[type-arg]
     decide_by = serializers.DateTimeField(allow_null=True)
     execute_by = serializers.DateTimeField(allow_null=True)
     result = serializers.JSONField(allow_null=True)
-    error = serializers.CharField()
+    error = serializers.CharField(help_text="Why not; with a no of people their instruction.")
+    edited = serializers.JSONField(
+        allow_null=True, help_text="The call that a person put in the place of this one."
+    )
 
 
 class RefusalOutput(serializers.Serializer):  # type: ignore[type-arg]
@@ -227,6 +231,22 @@ def answer(action: Action) -> dict[str, Any]:
         "execute_by": action.execute_by,
         "result": action.result,
         "error": action.error,
+        "edited": edited_call(action),
+    }
+
+
+def edited_call(action: Action) -> dict[str, Any] | None:
+    """What a person put in the place of the call: the agent goes on with that one."""
+    if action.code != "edited":
+        return None
+    edit = Edit.objects.filter(request=action.approval_id).first()
+    if edit is None:
+        return None
+    return {
+        "action": str(edit.taken_ref) if edit.taken_ref else None,
+        "tool": edit.tool,
+        "arguments": edit.arguments,
+        "reason": edit.reason,
     }
 
 

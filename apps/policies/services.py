@@ -124,6 +124,11 @@ def mark_answer(*, judged_id: uuid.UUID, answer: str) -> None:
     JudgedRequest.objects.filter(pk=judged_id, answer="").update(answer=answer, answered_at=now())
 
 
+def forget_answer(*, judged_id: uuid.UUID) -> None:
+    """The answer was taken back before it was used; the next one counts."""
+    JudgedRequest.objects.filter(pk=judged_id).update(answer="", answered_at=None)
+
+
 def bump() -> None:
     """Moves the stamp inside the caller's transaction. It is drawn, not counted: what a process
     read within a transaction that was rolled back can never be taken for a later state."""

@@ -7,8 +7,9 @@ import logging
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
-from apps.approvals.models import ApprovalRequest
+from apps.approvals.models import ApprovalRequest, Reopening
 from apps.common.acting import acting
 from apps.common.canonical import plain
 from apps.common.clock import now
@@ -49,9 +50,12 @@ def report(*, action: Action, succeeded: bool, result: dict[str, Any], error: st
 
 def go_on() -> int:
     """Carries on with outside calls that people have decided; finds what a lost signal missed."""
-    decided = ApprovalRequest.objects.exclude(status="pending").values("pk")
+    moment = now()
+    decided = ApprovalRequest.objects.exclude(status="pending")
+    early = Q(status="approved", execution="none", dispatch_at__gt=moment)
+    usable = decided.exclude(early).values("pk")
     rows = Action.objects.filter(
-        status="waiting", step_id__isnull=True, approval_id__in=decided, at__gte=now() - WINDOW
+        status="waiting", step_id__isnull=True, approval_id__in=usable, at__gte=moment - WINDOW
     )
     done = 0
     for pk, agent, label in rows.values_list("pk", "agent_id", "agent_label")[:MOST]:
@@ -62,3 +66,13 @@ def go_on() -> int:
             except LostLease as error:
                 log.info("Action %s is somebody else's: %s", pk, error)
     return done
+
+
+def ask_again() -> int:
+    """Puts the questions anew that people opened again after their time had run out."""
+    asked = 0
+    rows = Reopening.objects.filter(taken_at=None).select_related("request", "by")
+    for row in rows.order_by("made_at")[:MOST]:
+        with acting(kind="person", id=str(row.by_id), label=str(row.by), trigger="opened again"):
+            asked += gate.reopen(row) is not None
+    return asked

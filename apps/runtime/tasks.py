@@ -3,10 +3,11 @@ from __future__ import annotations
 from celery import shared_task
 
 from apps.runtime import budgets
-from apps.runtime.outside import go_on
+from apps.runtime.outside import ask_again, go_on
 
 
 @shared_task(name="apps.runtime.tasks.sweep")
 def sweep() -> None:
     go_on()
     budgets.sweep()
+    ask_again()

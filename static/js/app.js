@@ -56,9 +56,30 @@
     const radio = one(`input[name="choice"][value="${value}"]`);
     if (!radio) return false;
     radio.checked = true;
+    listReasons();
     one("textarea[name='reason']")?.focus();
     return true;
   };
+  // Of the list of reasons only those for the chosen answer can be taken.
+  const listReasons = () => {
+    const chosen = one("input[name='choice']:checked")?.value;
+    for (const part of all("optgroup[data-for]")) {
+      part.hidden = part.disabled = Boolean(chosen) && part.dataset.for !== chosen;
+      if (part.disabled) for (const option of part.children) option.selected = false;
+    }
+  };
+  document.addEventListener("change", (event) => { if (event.target.name === "choice") listReasons(); });
+
+  // What can still be taken back says for how long; then it goes.
+  const tick = () => {
+    for (const form of all("[data-until]")) {
+      const left = Math.ceil((Date.parse(form.dataset.until) - Date.now()) / 1000);
+      if (left <= 0) form.remove(); else one("[data-seconds]", form).textContent = ` (${left} s)`;
+    }
+  };
+  document.addEventListener("DOMContentLoaded", () => { tick(); if (one("[data-until]")) window.setInterval(tick, 500); });
+  const follow = (key) => one(`[data-key="${key}"]`)?.click();
+  const select = () => { const box = document.activeElement.closest("tr")?.querySelector("input[type='checkbox']"); if (box) box.checked = !box.checked; };
   const go = (key) => { const link = one(`[data-go="${key}"]`); if (link) window.location.assign(link.href); };
 
   let waitingForGo = false;
@@ -68,6 +89,12 @@
     a: () => choose("approve"),
     r: () => choose("reject"),
     s: () => choose("return"),
+    e: () => choose("escalate"),
+    m: () => follow("m"),
+    n: () => follow("n"),
+    d: () => follow("d"),
+    x: select,
+    z: () => one("[data-undo]")?.requestSubmit(),
     c: () => one("[data-claim]")?.requestSubmit(),
     h: () => one("[data-snooze]")?.requestSubmit(),
     "/": () => one("input[type='search']")?.focus(),

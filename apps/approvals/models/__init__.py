@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from apps.approvals.models.calendars import (
+    Calendar,
+)
+from apps.approvals.models.codes import (
+    ReasonCode,
+)
+from apps.approvals.models.edits import (
+    Edit,
+    Reopening,
+)
+from apps.approvals.models.freezes import (
+    Freeze,
+)
 from apps.approvals.models.notices import (
     Notice,
+)
+from apps.approvals.models.questions import (
+    Handover,
+    Question,
 )
 from apps.approvals.models.queues import (
     Checkpoint,
@@ -24,6 +41,13 @@ from apps.approvals.models.scopes import (
     SeenTrait,
     Skipped,
 )
+from apps.approvals.models.standing import (
+    StandingApproval,
+    StandingUse,
+)
+from apps.approvals.models.ties import (
+    Tie,
+)
 from apps.approvals.models.training import (
     TrainingRecord,
 )
@@ -38,15 +62,22 @@ from apps.approvals.models.vigilance import (
 
 __all__ = [
     "ApprovalRequest",
+    "Calendar",
     "Checkpoint",
     "Delegation",
+    "Edit",
     "Exposure",
     "Finding",
+    "Freeze",
+    "Handover",
     "Look",
     "Notice",
     "Programme",
+    "Question",
     "Queue",
     "QueueUserObjectPermission",
+    "ReasonCode",
+    "Reopening",
     "RequestCheckpoint",
     "Scope",
     "SecondLook",
@@ -56,6 +87,9 @@ __all__ = [
     "SeenTrait",
     "Skipped",
     "Snooze",
+    "StandingApproval",
+    "StandingUse",
+    "Tie",
     "TrainingRecord",
     "Vote",
 ]

@@ -7,6 +7,8 @@ from django.db.models import F, Q
 from guardian.models import UserObjectPermissionBase
 
 from apps.access.models import User
+from apps.approvals.models.calendars import Calendar
+from apps.approvals.states import OnTimeout
 from apps.common.tracked import Tracked
 from apps.registry.states import Risk
 
@@ -20,6 +22,14 @@ class Queue(Tracked):
     escalates_to = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    lead = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    calendar = models.ForeignKey(
+        Calendar, on_delete=models.PROTECT, null=True, blank=True, related_name="queues"
+    )
+    # The last resort, where everybody else has a conflict: its people are the council's members.
+    council = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
@@ -80,6 +90,13 @@ class Checkpoint(Tracked):
     respond_within = models.PositiveIntegerField(default=3600)
     decide_within = models.PositiveIntegerField(default=14_400)
     execute_within = models.PositiveIntegerField(default=86_400)
+    on_timeout = models.CharField(
+        max_length=10, choices=OnTimeout.choices, default=OnTimeout.EXPIRE
+    )
+    fallback = models.ForeignKey(
+        Queue, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    unsatisfiable_at = models.DateTimeField(null=True, blank=True)
     hard = models.BooleanField(default=True)
     rate = models.PositiveSmallIntegerField(default=100)
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from apps.access.models import User
 from apps.approvals.models.queues import Checkpoint, Queue
-from apps.approvals.states import Choice, Execution, RequestStatus
+from apps.approvals.states import Choice, Execution, Origin, RequestStatus
 from apps.common.ids import uuid7
 from apps.registry.models import Agent
 
@@ -53,10 +53,14 @@ class ApprovalRequest(models.Model):
     created_at = models.DateTimeField()
     respond_by = models.DateTimeField()
     decide_by = models.DateTimeField()
+    # An approval is used between these two; until the first it can be taken back.
+    dispatch_at = models.DateTimeField(null=True)
     execute_by = models.DateTimeField(null=True)
     first_seen_at = models.DateTimeField(null=True)
     escalate_at = models.DateTimeField(null=True)
     escalated_at = models.DateTimeField(null=True)
+    lead_at = models.DateTimeField(null=True)
+    lead_told_at = models.DateTimeField(null=True)
     decided_at = models.DateTimeField(null=True)
     holder = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -66,6 +70,9 @@ class ApprovalRequest(models.Model):
     supersedes = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="superseded_by"
     )
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.GATE)
+    agent_version = models.PositiveIntegerField(default=0)
+    tool_pin = models.CharField(max_length=64, blank=True)
     reason_code = models.CharField(max_length=40, blank=True)
     outcome_note = models.TextField(blank=True)
 
@@ -142,6 +149,16 @@ class ApprovalRequest(models.Model):
                 condition=Q(status="pending", escalated_at__isnull=True),
                 name="request_to_escalate",
             ),
+            models.Index(
+                fields=["lead_at"],
+                condition=Q(status="pending", lead_told_at__isnull=True),
+                name="request_to_lead",
+            ),
+            models.Index(
+                fields=["dispatch_at"],
+                condition=Q(status="approved", execution="none"),
+                name="request_to_dispatch",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -153,8 +170,9 @@ class ApprovalRequest(models.Model):
 
 
 class RequestCheckpoint(models.Model):
-    """One checkpoint that the request must pass, as the rule stood when it was asked. The second
-    queue is set when the request escalates: from then on its people may decide as well."""
+    """One checkpoint that the request must pass, as the rule stood when it was asked. `chain` is
+    the snapshot of whom it escalates to (queue ids, at most two); as it escalates, the second and
+    the third queue are set from it, and from then on their people may decide as well."""
 
     request = models.ForeignKey(
         ApprovalRequest, on_delete=models.CASCADE, related_name="checkpoints"
@@ -164,6 +182,10 @@ class RequestCheckpoint(models.Model):
     second_queue = models.ForeignKey(
         Queue, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    third_queue = models.ForeignKey(
+        Queue, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    chain = models.JSONField(default=list)
     needed = models.PositiveSmallIntegerField()
 
     objects: ClassVar[models.Manager[RequestCheckpoint]] = models.Manager()
@@ -180,8 +202,8 @@ class RequestCheckpoint(models.Model):
 
 
 class Vote(models.Model):
-    """One person's answer, with the digest that was on the screen. `void` once it stopped
-    counting: the row stays."""
+    """One person's answer, with the digest that was on the screen; frozen with it are the voter's
+    queues and everybody who had a conflict. `void` once it stopped counting: the row stays."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="votes")
@@ -193,7 +215,9 @@ class Vote(models.Model):
     choice = models.CharField(max_length=8, choices=Choice.choices)
     reason = models.TextField()
     digest = models.CharField(max_length=64)
+    reason_code = models.CharField(max_length=40, blank=True)
     queues = models.JSONField(default=list)
+    barred = models.JSONField(default=dict)
     cast_at = models.DateTimeField()
     bulk_id = models.UUIDField(null=True)
     void = models.BooleanField(default=False)

@@ -13,6 +13,7 @@ from apps.access.models import User
 from apps.approvals.models import (
     ApprovalRequest,
     Look,
+    Question,
     Snooze,
     Vote,
 )
@@ -38,6 +39,7 @@ VIEWS = {
     "mine": "For me",
     "claimed": "Claimed by me",
     "snoozed": "Snoozed",
+    "asked": "Asked back",
     "late": "Past due soon",
     "all": "All open",
     "decided": "Decided by me",
@@ -66,8 +68,9 @@ def inbox(user: User, *, view: str, queue: str = "", risk: str = "", search: str
     found = list(rows.order_by(*ordered)[: LISTED + 1])
     page = found[:LISTED] if view == "decided" else collapsed(found[:LISTED])
     # Counted for the page alone: counting in the query would count for every open request first.
-    cast = approvals_cast(page)
+    cast, asked = approvals_cast(page), open_questions(page)
     for row in page:
+        row.asked_back = asked.get(row.pk, "")  # type: ignore[attr-defined]
         row.cast = cast.get(row.pk, 0)  # type: ignore[attr-defined]
     return Inbox(page, len(found) > LISTED, waiting_count(user), pulse(user))
 
@@ -88,6 +91,12 @@ def approvals_cast(rows: Iterable[ApprovalRequest]) -> dict[uuid.UUID, int]:
     return dict(counted)
 
 
+def open_questions(rows: Iterable[ApprovalRequest]) -> dict[uuid.UUID, str]:
+    """Whom these requests wait for, beside the people who decide."""
+    found = Question.objects.filter(request__in=list(rows), answered_at=None)
+    return {row.request_id: str(row.asked) for row in found.select_related("asked").order_by("at")}
+
+
 def matching(search: str) -> Q:
     number = search.upper().removeprefix("C-")
     words = Q(title__icontains=search) | Q(agent_label__icontains=search)
@@ -104,7 +113,10 @@ def in_view(user: User, view: str) -> QuerySet[ApprovalRequest]:
     snoozed = Snooze.objects.filter(request_id=OuterRef("pk"), user=user, until__gt=now())
     if view == "snoozed":
         return rows.filter(Exists(snoozed))
-    rows = rows.exclude(Exists(snoozed))
+    unanswered = Question.objects.filter(request_id=OuterRef("pk"), answered_at=None)
+    if view == "asked":
+        return rows.filter(Exists(unanswered))
+    rows = rows.exclude(Exists(snoozed)).exclude(Exists(unanswered.filter(asker=user)))
     if view == "claimed":
         return rows.filter(holder=user, lease_until__gt=now())
     if view == "late":

@@ -17,10 +17,11 @@ from apps.approvals.models import (
     Queue,
     QueueUserObjectPermission,
     RequestCheckpoint,
+    Tie,
     Vote,
 )
 from apps.approvals.queries.training import trained_for, trained_people, training_required
-from apps.approvals.rules import Cast, Need, conflict
+from apps.approvals.rules import WHY_NOT, Cast, Need, conflict
 from apps.approvals.states import RequestStatus
 from apps.common.clock import now
 from apps.registry.states import Risk
@@ -73,6 +74,9 @@ def own_queue_ids(user: Any) -> frozenset[int]:
                 user=user, permission__codename="decide_queue"
             )
             cached = frozenset(rights.values_list("content_object_id", flat=True))
+        if holds(user, "council.sit"):
+            last = Queue.objects.filter(council=True)
+            cached |= frozenset(last.values_list("pk", flat=True))
         user._queue_ids = cached
     return cached
 
@@ -92,18 +96,38 @@ def asked_of(user: User) -> QuerySet[RequestCheckpoint]:
 
 
 def asked_in(queues: frozenset[int]) -> QuerySet[RequestCheckpoint]:
-    mine = Q(queue_id__in=queues) | Q(second_queue_id__in=queues)
+    mine = Q(queue_id__in=queues) | Q(second_queue_id__in=queues) | Q(third_queue_id__in=queues)
     return RequestCheckpoint.objects.filter(mine, request_id=OuterRef("pk"))
 
 
 def tied_to(user: User) -> Q:
-    return Q(agent__owner=user) | Q(agent__created_by=user) | Q(requester=user)
+    """The requests that concern a person too closely to decide on."""
+    ties = Tie.objects.filter(request_id=OuterRef("pk"), user=user)
+    mine = Q(agent__owner=user) | Q(agent__created_by=user) | Q(requester=user)
+    return mine | Q(Exists(ties))
 
 
 def answered_by(user: User) -> QuerySet[Vote]:
     """A person's own answers, and those given on their behalf."""
     theirs = Q(voter=user, on_behalf_of=None) | Q(on_behalf_of=user)
     return Vote.objects.filter(theirs, request_id=OuterRef("pk"), void=False)
+
+
+def refused_by(user: User) -> QuerySet[Vote]:
+    """Where a person turned down the same wish before: nobody who stands in for them reverses
+    that."""
+    return Vote.objects.filter(
+        Q(voter=user, on_behalf_of=None) | Q(on_behalf_of=user),
+        request__agent_id=OuterRef("agent_id"),
+        request__intent_digest=OuterRef("intent_digest"),
+        choice__in=("reject", "return"),
+        void=False,
+    )
+
+
+def givers_of(user: Any) -> list[User]:
+    """For whom the person stands in now, for whatever part: their conflicts are the person's."""
+    return [lent.giver for lent in lent_to(user)]
 
 
 def open_for(user: User) -> QuerySet[ApprovalRequest]:
@@ -115,90 +139,115 @@ def open_for(user: User) -> QuerySet[ApprovalRequest]:
     mine = Q(Exists(asked_in(own_queue_ids(user))))
     for lent in lent_to(user):
         standing_in = Q(Exists(asked_in(lent.queues)), risk__in=lent.risks)
-        mine |= standing_in & ~tied_to(lent.giver) & ~Q(Exists(answered_by(lent.giver)))
+        done = Exists(answered_by(lent.giver)) | Exists(refused_by(lent.giver))
+        mine |= standing_in & ~Q(done)
     own = Q(seed_for=None) | Q(seed_for=user)
     found = ApprovalRequest.with_seeds.filter(own, mine, ~Exists(answered), status="pending")
     if training_required():
         found = found.filter(risk__in=trained_for(user))
-    return found.exclude(tied_to(user)).select_related("queue", "agent", "holder")
+    for tied in (user, *givers_of(user)):
+        found = found.exclude(tied_to(tied))
+    return found.select_related("queue", "agent", "holder")
 
 
 def eligible_people(queue_id: int) -> frozenset[int]:
-    """Everybody who may decide in a queue now: the role, and the right over the queue."""
+    """Everybody who may decide in a queue now: the role, and the right over the queue; of the
+    last resort the council's members."""
     permission = Permission.objects.filter(
         codename="decide_queue", content_type__app_label="approvals"
     )
     rights = QueueUserObjectPermission.objects.filter(
         content_object_id=queue_id, permission__in=permission
     )
-    return frozenset(
-        holders("approvals.decide")
-        .filter(pk__in=rights.values("user_id"))
-        .values_list("pk", flat=True)
-    )
+    entrusted = holders("approvals.decide").filter(pk__in=rights.values("user_id"))
+    last = Queue.objects.filter(pk=queue_id, council=True)
+    members = holders("council.sit").filter(Exists(last))
+    found = entrusted.values_list("pk", flat=True).union(members.values_list("pk", flat=True))
+    return frozenset(found)
 
 
 def needs_of(request: ApprovalRequest) -> list[Need]:
-    barred = conflicted(request)
+    out = barred(request)
     return [
-        Need(str(row.checkpoint_id), row.needed, people_of(row) - barred)
+        Need(str(row.checkpoint_id), row.needed, people_of(row) - out.keys())
         for row in request.checkpoints.all()
     ]
 
 
 def people_of(part: RequestCheckpoint) -> frozenset[int]:
-    """Who may pass a checkpoint: its queue's people, and after half time the second level's;
+    """Who may pass a checkpoint: its queue's people, and those of the levels it escalated to;
     trained for the risk."""
-    found = eligible_people(part.queue_id)
-    if part.second_queue_id:
-        found |= eligible_people(part.second_queue_id)
+    queues = (part.queue_id, part.second_queue_id, part.third_queue_id)
+    found = frozenset().union(*(eligible_people(queue) for queue in queues if queue is not None))
     return trained_people(found, part.request.risk)
 
 
-def conflicted(request: ApprovalRequest) -> frozenset[int]:
+def conflicts(request: ApprovalRequest) -> dict[int, str]:
+    """Whom the request concerns too closely, and how. The kept ties are refreshed at every vote
+    (services.ties)."""
     agent = request.agent
-    people = (agent.owner_id, agent.created_by_id, request.requester_id)
-    return frozenset(person for person in people if person is not None)
+    found = {row.user_id: row.kind for row in request.ties.all()}
+    people = ((agent.created_by_id, "creator"), (request.requester_id, "requester"))
+    found |= {person: kind for person, kind in people if person is not None}
+    return {**found, agent.owner_id: "owner"}
+
+
+def barred(request: ApprovalRequest) -> dict[int, str]:
+    """Those with a conflict, and everybody who stands in for one of them."""
+    found = conflicts(request)
+    return dict.fromkeys(stand_ins(found), "stand_in") | found
 
 
 def why_not(user: User, request: ApprovalRequest) -> str:
     """Why this person may not decide on this request; "" when they may."""
     if request.status != RequestStatus.PENDING:
         return "This request is no longer open."
-    agent = request.agent
-    reason = conflict(
-        user.pk, owner=agent.owner_id, creator=agent.created_by_id, requester=request.requester_id
-    )
-    if reason:
+    found = conflicts(request)
+    if reason := conflict(user.pk, found):
         return reason
+    if any(giver.pk in found for giver in givers_of(user)):
+        return WHY_NOT["stand_in"]
     if request.is_seed and request.seed_for_id != user.pk:
         return "You may not decide in this queue."
     if request.risk not in trained_for(user):
         return f"Your training does not cover {request.risk} risk; ask for it, and decide after it."
-    parts = request.checkpoints.values_list("queue_id", "second_queue_id")
-    asked = {queue for part in parts for queue in part if queue is not None}
     if request.votes.filter(voter=user, void=False).exists():
         return "You have answered already; another person is needed."
+    asked = queues_asked(request)
     if asked & own_queue_ids(user) or giver_for(user, request, asked) is not None:
         return ""
     return "You may not decide in this queue."
 
 
+def queues_asked(request: ApprovalRequest) -> set[int]:
+    parts = request.checkpoints.values_list("queue_id", "second_queue_id", "third_queue_id")
+    return {queue for part in parts for queue in part if queue is not None}
+
+
 def giver_for(user: User, request: ApprovalRequest, asked: set[int]) -> User | None:
     """For whom the person would answer, where they have no right of their own: somebody without
-    a conflict who has not answered, for a risk that was lent."""
-    answered = {vote.on_behalf_of_id or vote.voter_id for vote in request.votes.filter(void=False)}
-    barred = conflicted(request) | answered
+    a conflict who has not answered this, nor turned the same wish down, for a risk that was
+    lent."""
+    if not lent_to(user):
+        return None
+    alike = Vote.objects.filter(
+        request__agent_id=request.agent_id,
+        request__intent_digest=request.intent_digest,
+        void=False,
+    ).values_list("request_id", "choice", "voter_id", "on_behalf_of_id")
+    out = set(conflicts(request))
+    for request_id, choice, voter, giver in alike:
+        if request_id == request.pk or choice != "approve":
+            out.add(giver or voter)
     for lent in lent_to(user):
-        if asked & lent.queues and request.risk in lent.risks and lent.giver.pk not in barred:
+        if asked & lent.queues and request.risk in lent.risks and lent.giver.pk not in out:
             return lent.giver
     return None
 
 
 def on_behalf(user: User, request: ApprovalRequest) -> User | None:
     """None for a person who answers by their own right."""
-    parts = request.checkpoints.values_list("queue_id", "second_queue_id")
-    asked = {queue for part in parts for queue in part if queue is not None}
+    asked = queues_asked(request)
     return None if asked & own_queue_ids(user) else giver_for(user, request, asked)
 
 

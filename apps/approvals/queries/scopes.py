@@ -124,9 +124,7 @@ def skipped_one(user: User, pk: uuid.UUID) -> Skipped:
 def why_not_review(user: Any, row: Skipped) -> str:
     """Why this person may not judge what was let through unseen; "" when they may."""
     agent = row.scope.agent
-    if reason := conflict(
-        user.pk, owner=agent.owner_id, creator=agent.created_by_id, requester=None
-    ):
+    if reason := conflict(user.pk, {agent.created_by_id: "creator", agent.owner_id: "owner"}):
         return reason
     if row.queue_id not in own_queue_ids(user):
         return "You may not decide in this queue."

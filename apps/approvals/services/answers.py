@@ -15,12 +15,19 @@ from apps.approvals import notices, queries
 from apps.approvals.models import (
     ApprovalRequest,
     Look,
+    ReasonCode,
     Snooze,
     Vote,
 )
-from apps.approvals.rules import bulk_problem, copied_from_agent, status_after
-from apps.approvals.services import vigilance
-from apps.approvals.services.queues import void_lost_right
+from apps.approvals.rules import (
+    MOST_REFUSALS,
+    bulk_problem,
+    copied_from_agent,
+    reason_problem,
+    status_after,
+)
+from apps.approvals.services import ties, vigilance
+from apps.approvals.services.dispatching import dispatch_from
 from apps.approvals.services.requests import (
     Lost,
     decided_sentence,
@@ -28,6 +35,7 @@ from apps.approvals.services.requests import (
     locked,
     refuse_unless_eligible,
     url_of,
+    void_lost_right,
 )
 from apps.approvals.states import Choice, RequestStatus
 from apps.common.clock import now
@@ -45,16 +53,18 @@ def vote(
     digest: str,
     fence: int | None = None,
     bulk_id: uuid.UUID | None = None,
+    code: str = "",
 ) -> ApprovalRequest:
-    """One person's answer. Everything is checked at this moment: that the request is open and not
-    past its time, that the person is eligible and has no conflict, that the digest on their
-    screen is the digest stored, and that nobody else holds the claim.
+    """One person's answer, with the reason in words, and a code of the organisation's list (which
+    is enough for a yes below high risk). Everything is checked at this moment: that the request is
+    open and not past its time, that the person is eligible and has no conflict, that the digest on
+    their screen is the digest stored, and that nobody else holds the claim.
 
     Raises NotPermitted, Invalid, or Lost with the request as it stands now.
     """
-    check_reason(choice, reason)
+    check_choice(choice)
     try:
-        decided = cast_vote(actor, request_id, choice, reason.strip(), digest, fence, bulk_id)
+        decided = cast_vote(actor, request_id, choice, reason.strip(), digest, fence, bulk_id, code)
     except NotPermitted as refusal:
         request = ApprovalRequest.objects.filter(pk=request_id).first()
         record(type="approval.refused", object=request, outcome="denied", reason=refusal.sentence)
@@ -63,11 +73,23 @@ def vote(
     return decided
 
 
-def check_reason(choice: str, reason: str) -> None:
+def check_choice(choice: str) -> None:
     if choice not in Choice.values:
         raise Invalid("Choose approve, reject or send back.", fields={"choice": ["Choose one."]})
-    if not reason.strip():
-        raise Invalid("Say why: the reason is recorded.", fields={"reason": ["Say why."]})
+
+
+def grounds(choice: str, reason: str, code: str, risk: str) -> tuple[str, str]:
+    """What is written down as the reason, and what the agent is told with a no: the words of the
+    code and the person's own. Raises Invalid for an unknown code and for missing grounds."""
+    known = ReasonCode.objects.filter(choice=choice, slug=code, retired_at=None).first()
+    if code and known is None:
+        raise Invalid("Choose a reason of the list.", fields={"code": ["Choose one of the list."]})
+    if problem := reason_problem(choice, reason, code, risk):
+        raise Invalid(problem, fields={"reason": [problem]})
+    if known is None:
+        return reason, reason
+    told = ". ".join(part.rstrip(".") for part in (known.words, known.instruction) if part)
+    return reason or known.words, f"{told}. {reason}".strip()
 
 
 @transaction.atomic
@@ -79,8 +101,10 @@ def cast_vote(
     seen: str,
     fence: int | None,
     bulk_id: uuid.UUID | None = None,
+    code: str = "",
 ) -> ApprovalRequest:
     request = locked(request_id, seeds=True)
+    ties.refresh(request)
     refuse_unless_eligible(actor, request)
     moment = now()
     if request.decide_by <= moment:
@@ -90,8 +114,9 @@ def cast_vote(
     if copied_from_agent(reason, request.evidence):
         raise Invalid("Say it in your own words.", fields={"reason": ["Not the agent's words."]})
     check_claim(actor, request, fence, moment)
+    words, told = grounds(choice, reason, code, request.risk)
     if request.is_seed:
-        return vigilance.answer(actor, request, choice, reason)
+        return vigilance.answer(actor, request, choice, words)
     giver = queries.on_behalf(actor, request)
     cast = Vote(
         request=request,
@@ -99,9 +124,11 @@ def cast_vote(
         voter_label=f"{actor} for {giver}" if giver else str(actor),
         on_behalf_of=giver,
         choice=choice,
-        reason=reason,
+        reason=words,
+        reason_code=code,
         digest=seen,
         queues=sorted(queries.queue_ids(actor)),
+        barred={str(person): kind for person, kind in queries.barred(request).items()},
         cast_at=moment,
         bulk_id=bulk_id,
     )
@@ -114,10 +141,27 @@ def cast_vote(
         type="approval.voted",
         object=request,
         outcome=choice,
-        reason=reason,
-        after={"digest": seen, "choice": choice, "bulk": bulk_id},
+        reason=words,
+        after={
+            "digest": seen,
+            "choice": choice,
+            "bulk": bulk_id,
+            "code": code,
+            "barred": cast.barred,
+        },
     )
-    return settle_votes(request, cast, moment)
+    return settle_votes(request, cast, moment, told)
+
+
+@transaction.atomic
+def answered_seed(actor: User, request_id: uuid.UUID, words: str) -> bool:
+    """Whether the request was a known-answer item, which anything but a yes answers with a no."""
+    request = locked(request_id, seeds=True)
+    if not request.is_seed:
+        return False
+    refuse_unless_eligible(actor, request)
+    vigilance.answer(actor, request, Choice.RETURN, words)
+    return True
 
 
 def check_claim(
@@ -131,7 +175,9 @@ def check_claim(
         raise Lost("Your claim ran out and somebody else took the request.", request, "fence")
 
 
-def settle_votes(request: ApprovalRequest, cast: Vote, moment: dt.datetime) -> ApprovalRequest:
+def settle_votes(
+    request: ApprovalRequest, cast: Vote, moment: dt.datetime, told: str
+) -> ApprovalRequest:
     """Counts the votes that still count, and ends the request if that decides it."""
     void_unentitled(request)
     status = status_after(queries.needs_of(request), queries.casts(request))
@@ -141,14 +187,35 @@ def settle_votes(request: ApprovalRequest, cast: Vote, moment: dt.datetime) -> A
         )
         request.refresh_from_db()
         return request
-    execute_within = min(item.get("execute_within", 86_400) for item in request.rule["checkpoints"])
+    if status != RequestStatus.APPROVED:
+        ended = leave(request, status, code=cast.reason_code, note=told)
+        tell_exception(ended)
+        return ended
+    within = min(item.get("execute_within", 86_400) for item in request.rule["checkpoints"])
+    dispatch_at = dispatch_from(moment)
     return leave(
         request,
         status,
+        code=cast.reason_code,
         note=cast.reason,
-        execute_by=moment + dt.timedelta(seconds=execute_within)
-        if status == RequestStatus.APPROVED
-        else None,
+        dispatch_at=dispatch_at,
+        execute_by=dispatch_at + dt.timedelta(seconds=within),
+    )
+
+
+def tell_exception(request: ApprovalRequest) -> None:
+    """After the third no to the same wish the gate refuses it by itself: from here on it is for
+    people to settle, so those who answer for agent and queue are told."""
+    if queries.turned_down(request.agent_id, request.intent_digest) != MOST_REFUSALS:
+        return
+    people = {request.agent.owner_id, *request.rule.get("leads", ())}
+    sentence = "The same wish was refused three times. It is not asked again by itself."
+    record(type="approval.exhausted", object=request, outcome="denied", reason=sentence)
+    notices.tell(
+        users=User.objects.filter(pk__in=people, is_active=True),
+        title=f"{request.reference} needs you: {sentence} {request.title}",
+        url=url_of(request),
+        urgent=True,
     )
 
 
@@ -172,7 +239,12 @@ class Answered:
 
 
 def vote_many(
-    *, actor: User, items: Sequence[tuple[uuid.UUID, str]], choice: str, reason: str
+    *,
+    actor: User,
+    items: Sequence[tuple[uuid.UUID, str]],
+    choice: str,
+    reason: str,
+    code: str = "",
 ) -> list[Answered]:
     """One answer to several requests of the same rule and action, each on its own digest and each
     by itself: what others decided meanwhile is told and stops nothing.
@@ -180,7 +252,8 @@ def vote_many(
     Raises Invalid for items that do not belong together, that are more than of medium risk, too
     many at once, or of which too few were opened first.
     """
-    check_reason(choice, reason)
+    check_choice(choice)
+    grounds(choice, reason.strip(), code, "low")
     if queries.misses_defects(actor):
         raise Invalid("Too many known-answer items were missed: decide one by one.", "bulk")
     rows = {row.pk: row for row in queries.open_for(actor).filter(pk__in=[pk for pk, _ in items])}
@@ -205,6 +278,7 @@ def vote_many(
                 reason=reason,
                 digest=seen,
                 bulk_id=bulk_id,
+                code=code,
             )
             words = "A known-answer item." if decided.is_seed else ""
             results.append(Answered(decided, True, words or RequestStatus(decided.status).label))

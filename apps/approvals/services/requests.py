@@ -1,12 +1,10 @@
-"""A question from being put to being closed, and what its approval is used for."""
+"""An open question: claimed, put back, and left by its one exit."""
 
 from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -15,22 +13,13 @@ from django.urls import reverse
 
 from apps.access.models import User
 from apps.approvals import notices, queries, signals
-from apps.approvals.models import (
-    ApprovalRequest,
-    Checkpoint,
-    RequestCheckpoint,
-)
+from apps.approvals.models import ApprovalRequest, Vote
 from apps.approvals.services import scopes
-from apps.approvals.states import EXECUTION_MOVES, Execution, RequestStatus
-from apps.common.acting import acting
-from apps.common.canonical import digest
+from apps.approvals.states import Execution, RequestStatus
 from apps.common.clock import now
-from apps.common.errors import Absent, Conflict, Invalid, NotPermitted
-from apps.common.numbering import save_numbered
+from apps.common.errors import Absent, Conflict, NotPermitted
 from apps.ledger.services import record
 from apps.policies import services as policies
-from apps.policies.rules import CheckpointAsk
-from apps.registry.models import Agent
 from apps.registry.states import AgentStatus
 
 
@@ -40,88 +29,6 @@ class Lost(Conflict):
     def __init__(self, sentence: str, request: ApprovalRequest, code: str = "lost") -> None:
         super().__init__(sentence, code)
         self.request = request
-
-
-@transaction.atomic
-def ask(
-    *,
-    agent: Agent,
-    action_ref: uuid.UUID,
-    tool: str,
-    intent_digest: str,
-    action_digest: str,
-    title: str,
-    summary: str,
-    risk: str,
-    asks: Sequence[CheckpointAsk],
-    evidence: dict[str, Any],
-    requester_id: int | None = None,
-    supersedes: ApprovalRequest | None = None,
-    sampling: dict[str, Any] | None = None,
-) -> ApprovalRequest:
-    """Puts a question to people. The same action with the same digest joins the open request; a
-    changed digest supersedes it. Raises Invalid when a checkpoint is unknown."""
-    open_request = (
-        ApprovalRequest.objects.select_for_update()
-        .filter(action_ref=action_ref, intent_digest=intent_digest, status="pending")
-        .first()
-    )
-    if open_request is not None and open_request.action_digest == action_digest:
-        return open_request
-    if open_request is not None:
-        leave(open_request, RequestStatus.SUPERSEDED, code="changed")
-        supersedes = open_request
-    checkpoints = checkpoints_named(asks)
-    first = checkpoints[asks[0].name]
-    moment = now()
-    within = min(ask.within_seconds or checkpoints[ask.name].decide_within for ask in asks)
-    needed = {ask.name: max(ask.approvers, checkpoints[ask.name].approvers) for ask in asks}
-    request = ApprovalRequest(
-        queue=first.queue,
-        agent=agent,
-        agent_label=agent.label,
-        tool=tool,
-        action_ref=action_ref,
-        intent_digest=intent_digest,
-        target=target_of(evidence),
-        action_digest=action_digest,
-        title=title,
-        summary=summary,
-        risk=risk,
-        approvers_needed=sum(needed.values()),
-        rule_key=asks[0].rule_id[:120],
-        rule={**rule_snapshot(asks, checkpoints), "sampling": sampling},
-        evidence=evidence,
-        evidence_digest=digest(evidence),
-        requester_id=requester_id,
-        created_at=moment,
-        respond_by=moment + dt.timedelta(seconds=min(first.respond_within, within)),
-        decide_by=moment + dt.timedelta(seconds=within),
-        escalate_at=moment + dt.timedelta(seconds=within // 2),
-        supersedes=supersedes,
-    )
-    save_numbered(request)
-    for name, people in needed.items():
-        RequestCheckpoint.objects.create(
-            request=request,
-            checkpoint=checkpoints[name],
-            queue=checkpoints[name].queue,
-            needed=people,
-        )
-    record(
-        type="approval.asked",
-        object=request,
-        outcome="waiting",
-        reason=summary,
-        after={"action_digest": action_digest, "evidence_digest": request.evidence_digest},
-    )
-    tell_people(request, request.title)
-    return request
-
-
-def target_of(evidence: dict[str, Any]) -> str:
-    """The first record that the action touches, as the tool names it."""
-    return str(next(iter(evidence.get("resources") or ()), ""))[:200]
 
 
 def tell_people(request: ApprovalRequest, title: str, *, urgent: bool = False) -> None:
@@ -137,35 +44,6 @@ def tell_people(request: ApprovalRequest, title: str, *, urgent: bool = False) -
 
 def url_of(request: ApprovalRequest) -> str:
     return reverse("approvals:request", args=[request.number])
-
-
-def checkpoints_named(asks: Sequence[CheckpointAsk]) -> dict[str, Checkpoint]:
-    names = {ask.name for ask in asks}
-    rows = Checkpoint.objects.filter(slug__in=names).select_related("queue")
-    found = {row.slug: row for row in rows}
-    if not asks or names - set(found):
-        raise Invalid("The policy asks for a checkpoint that does not exist.", "no_checkpoint")
-    return found
-
-
-def rule_snapshot(
-    asks: Sequence[CheckpointAsk], checkpoints: dict[str, Checkpoint]
-) -> dict[str, Any]:
-    """The rule as it stood: later edits do not change a question that is being answered."""
-    return {
-        "checkpoints": [
-            {
-                "name": ask.name,
-                "title": checkpoints[ask.name].title,
-                "queue": checkpoints[ask.name].queue.slug,
-                "approvers": max(ask.approvers, checkpoints[ask.name].approvers),
-                "rule_id": ask.rule_id,
-                "sentence": ask.sentence,
-                "execute_within": checkpoints[ask.name].execute_within,
-            }
-            for ask in asks
-        ]
-    }
 
 
 @transaction.atomic
@@ -236,6 +114,7 @@ def leave(
     *,
     code: str = "",
     note: str = "",
+    dispatch_at: dt.datetime | None = None,
     execute_by: dt.datetime | None = None,
 ) -> ApprovalRequest:
     """The one exit from pending: a guarded UPDATE that also ends the claim. Raises Lost when the
@@ -247,6 +126,7 @@ def leave(
         lease_until=None,
         reason_code=code,
         outcome_note=note,
+        dispatch_at=dispatch_at,
         execute_by=execute_by,
     )
     request.refresh_from_db()
@@ -262,57 +142,6 @@ def leave(
     )
     transaction.on_commit(send)
     return request
-
-
-def expire_due() -> int:
-    """Ends what nobody decided in time, with the reason `timeout`. A clock never approves."""
-    due = ApprovalRequest.objects.filter(status="pending", decide_by__lte=now())
-    expired = 0
-    for request in due.order_by("decide_by")[:500]:
-        try:
-            with transaction.atomic(), acting(trigger="approvals sweep"):
-                leave(
-                    locked(request.pk),
-                    RequestStatus.EXPIRED,
-                    code="timeout",
-                    note="Nobody decided in time.",
-                )
-            expired += 1
-        except Lost:
-            continue
-    return expired
-
-
-def escalate_due() -> int:
-    """At half time a request that nobody decided goes to the second level as well: the people of
-    the queue that its queue escalates to, as that stands now; from then on it stays so."""
-    due = ApprovalRequest.objects.filter(
-        status="pending", escalated_at=None, escalate_at__lte=now()
-    )
-    escalated = 0
-    for request in due.order_by("escalate_at")[:500]:
-        with transaction.atomic(), acting(trigger="approvals sweep"):
-            row = locked(request.pk)
-            won = ApprovalRequest.objects.filter(
-                pk=row.pk, status="pending", escalated_at=None
-            ).update(escalated_at=now())
-            if not won:
-                continue
-            levels = []
-            for part in row.checkpoints.select_related("queue__escalates_to"):
-                second = part.queue.escalates_to
-                if second is not None:
-                    RequestCheckpoint.objects.filter(pk=part.pk).update(second_queue=second)
-                    levels.append(second.slug)
-            record(
-                type="approval.escalated",
-                object=row,
-                reason="Half of the time is over.",
-                after={"queues": levels},
-            )
-            tell_people(row, f"Half of the time is over: {row.title}", urgent=True)
-            escalated += 1
-    return escalated
 
 
 def cancel_for_agent(*, agent_id: int, reason_code: str) -> int:
@@ -347,21 +176,8 @@ def cancel(request_id: uuid.UUID, reason_code: str) -> bool:
     return True
 
 
-def dispatch(*, request_id: uuid.UUID, action_digest: str) -> bool:
-    """Single use of an approval: true for exactly one caller, while its time has not run out."""
-    return bool(
-        ApprovalRequest.objects.filter(
-            pk=request_id,
-            status="approved",
-            execution=Execution.NONE,
-            action_digest=action_digest,
-            execute_by__gt=now(),
-        ).update(execution=Execution.DISPATCHED)
-    )
-
-
-def mark_execution(*, request_id: uuid.UUID, execution: str) -> bool:
-    """Notes what became of an approved action; false when that step is not possible any more."""
-    come_from = [state for state, ends in EXECUTION_MOVES.items() if execution in ends]
-    rows = ApprovalRequest.objects.filter(pk=request_id, execution__in=come_from)
-    return bool(rows.update(execution=execution))
+def void_lost_right(vote: Vote) -> None:
+    """The vote of somebody who may not decide any more stops counting; the row stays."""
+    sentence = f"{vote.voter_label} lost the right to decide while the request was open."
+    if Vote.objects.filter(pk=vote.pk, void=False).update(void=True, void_reason=sentence[:200]):
+        record(type="approval.vote_voided", object=vote.request, reason=sentence)

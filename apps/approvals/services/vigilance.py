@@ -274,7 +274,7 @@ def show(seed: Seed, user: User) -> Exposure:
     RequestCheckpoint.objects.bulk_create(
         RequestCheckpoint(
             request=request, checkpoint_id=part.checkpoint_id, queue_id=part.queue_id,
-            needed=part.needed,
+            needed=part.needed, chain=part.chain,
         )
         for part in source.checkpoints.all()
     )  # fmt: skip

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from apps.approvals.views.beforehand import (
+    end_freeze,
+    freezes,
+    standing,
+    standing_one,
+)
 from apps.approvals.views.figures import (
     insight,
 )
@@ -19,10 +25,32 @@ from apps.approvals.views.items import (
     snooze,
     state,
 )
+from apps.approvals.views.life import (
+    ask_back,
+    edit,
+    question,
+    reopen,
+    undo,
+    undo_together,
+)
 from apps.approvals.views.people import (
     delegations,
     end_delegation,
     notices_page,
+)
+from apps.approvals.views.queues import (
+    calendar,
+    change_queue,
+    entrust,
+    new_checkpoint,
+    new_queue,
+    queue,
+    queues,
+    reasons,
+    renew_deadlines,
+    retire_reason,
+    timing,
+    withdraw,
 )
 from apps.approvals.views.scopes import (
     levels_page,
@@ -51,13 +79,20 @@ from apps.approvals.views.vigilance import (
 
 __all__ = [
     "after_decision",
+    "ask_back",
     "bulk",
+    "calendar",
+    "change_queue",
     "chosen_items",
     "claim",
     "decide",
     "delegations",
+    "edit",
     "end_delegation",
+    "end_freeze",
     "end_training",
+    "entrust",
+    "freezes",
     "inbox",
     "insight",
     "item",
@@ -66,10 +101,19 @@ __all__ = [
     "look",
     "make_seeds",
     "my_vigilance",
+    "new_checkpoint",
+    "new_queue",
     "notices_page",
     "programme",
     "pulse",
+    "question",
+    "queue",
+    "queues",
+    "reasons",
     "release",
+    "renew_deadlines",
+    "reopen",
+    "retire_reason",
     "reveal",
     "second_look",
     "second_looks",
@@ -78,8 +122,14 @@ __all__ = [
     "skipped",
     "skipped_item",
     "snooze",
+    "standing",
+    "standing_one",
     "state",
     "template",
     "tighten",
+    "timing",
     "training",
+    "undo",
+    "undo_together",
+    "withdraw",
 ]

@@ -14,6 +14,7 @@ from apps.access.queries import holds
 from apps.approvals import queries, services
 from apps.approvals.models import ApprovalRequest
 from apps.approvals.states import Choice
+from apps.common import diffing
 from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
 from apps.registry.states import Risk
 
@@ -33,6 +34,8 @@ def list_context(request: PersonRequest) -> dict[str, Any]:
         "filters": filters,
         "risks": Risk.choices,
         "queues": queries.queues(request.user),
+        "undoable": queries.undoable(request.user),
+        "handovers": queries.handovers(request.user),
     }
 
 
@@ -56,19 +59,32 @@ def show(
         "needs": found.checkpoints.select_related("checkpoint", "queue"),
         "why_not": why_not,
         "choices": Choice.choices,
+        "reasons": queries.reasons(),
+        "levels": queries.next_level(found) if found.status == "pending" else [],
+        "questions": queries.questions_of(found),
+        "following": found.superseded_by.order_by("-number").first(),
+        "edited": edited_fields(found),
         "may_audit": holds(request.user, "audit.view"),
         **extra,
     }
     return render(request, "approvals/inbox.html", context, status=status)
 
 
+def edited_fields(found: ApprovalRequest) -> list[diffing.FieldChange]:
+    """What a person changed in the call, where this request is about an edit."""
+    told = found.evidence.get("edit", {})
+    return diffing.changed_fields(told.get("before", {}), told.get("after", {}))
+
+
 @require_POST
 def decide(request: PersonRequest, number: int) -> HttpResponse:
     """Records one answer. Whatever goes wrong, what was typed stays on the page."""
     found = queries.request_numbered(request.user, number)
-    typed = {"choice": request.POST.get("choice", ""), "reason": request.POST.get("reason", "")}
+    typed = {name: request.POST.get(name, "") for name in ("choice", "reason", "code")}
     fence = request.POST.get("fence", "")
     try:
+        if typed["choice"] == "escalate":
+            return escalated(request, found, typed["reason"])
         decided = services.vote(
             actor=request.user,
             request_id=found.pk,
@@ -76,26 +92,40 @@ def decide(request: PersonRequest, number: int) -> HttpResponse:
             fence=int(fence) if fence.isdecimal() else None,
             choice=typed["choice"],
             reason=typed["reason"],
+            code=typed["code"],
         )
     except Invalid as error:
         return show(request, found, 422, typed=typed, errors=error.fields, problem=error.sentence)
     except (Conflict, NotPermitted) as error:
         found.refresh_from_db()
         return show(request, found, error.status, typed=typed, problem=error.sentence)
-    if decided.is_seed:
-        return redirect("approvals:reveal", decided.number)
-    return after_decision(request, decided)
+    return go_on(request, decided) if decided.is_seed else after_decision(request, decided)
+
+
+def escalated(request: PersonRequest, found: ApprovalRequest, reason: str) -> HttpResponse:
+    services.escalate(actor=request.user, request_id=found.pk, reason=reason)
+    if not found.is_seed:
+        messages.success(request, f"{found.reference} is with the next level; its clock goes on.")
+    return go_on(request, found)
 
 
 def after_decision(request: PersonRequest, decided: ApprovalRequest) -> HttpResponse:
     words = {
         "pending": "Your vote is recorded; another person is needed.",
-        "approved": "Approved. The agent goes on.",
+        "approved": "Approved.",
         "rejected": "Rejected. The agent is told why.",
         "returned": "Sent back with your instruction.",
     }
     messages.success(request, f"{decided.reference}: {words[decided.status]}")
-    following = queries.next_after(request.user, decided) if request.user.open_next else None
+    return go_on(request, decided)
+
+
+def go_on(request: PersonRequest, done: ApprovalRequest) -> HttpResponse:
+    """To the next item, for those who want that; else to the list. What was a known-answer item is
+    told at once."""
+    if done.is_seed:
+        return redirect("approvals:reveal", done.number)
+    following = queries.next_after(request.user, done) if request.user.open_next else None
     if following is not None:
         return redirect("approvals:request", following.number)
     return redirect("approvals:inbox")

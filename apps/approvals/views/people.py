@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from apps.access.guards import PersonRequest
 from apps.approvals import notices, queries, services
 from apps.approvals.forms import DelegationForm
+from apps.common.clock import now
 
 
 def delegations(request: PersonRequest) -> HttpResponse:
@@ -24,10 +25,12 @@ def delegations(request: PersonRequest) -> HttpResponse:
             taker=data["taker"],
             queue=data["queue"],
             most_risk=data["most_risk"],
+            starts_at=form.starts_at(),
             ends_at=form.ends_at(),
             reason=data["reason"],
         )
-        messages.success(request, f"{made.taker} stands in for you.")
+        begins = "" if made.starts_at <= now() else f" from {made.starts_at:%d %B} on"
+        messages.success(request, f"{made.taker} stands in for you{begins}.")
         return redirect("approvals:delegations")
     context = {"form": form, "rows": queries.delegations(request.user)}
     status = 422 if form.errors else 200

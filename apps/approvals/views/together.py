@@ -27,6 +27,7 @@ def bulk(request: PersonRequest) -> HttpResponse:
         typed = {
             "choice": request.POST.get("choice", ""),
             "reason": request.POST.get("reason", ""),
+            "code": request.POST.get("code", ""),
             "chosen": request.POST.getlist("item"),
         }
         try:
@@ -35,6 +36,7 @@ def bulk(request: PersonRequest) -> HttpResponse:
                 items=chosen_items(typed["chosen"]),
                 choice=typed["choice"],
                 reason=typed["reason"],
+                code=typed["code"],
             )
             typed = {}
         except Invalid as error:
@@ -47,11 +49,22 @@ def bulk(request: PersonRequest) -> HttpResponse:
         "tool": tool,
         "rule": rule,
         "choices": Choice.choices,
+        "reasons": queries.reasons(),
+        "bulk_id": bulk_of(results),
         "typed": typed,
         "results": results,
         "problem": problem,
     }
     return render(request, "approvals/bulk.html", context, status=422 if problem else 200)
+
+
+def bulk_of(results: list[services.Answered]) -> uuid.UUID | None:
+    """By which the approvals just made can be taken back together."""
+    for result in results:
+        if result.done and result.request.status == "approved":
+            vote = result.request.votes.exclude(bulk_id=None).order_by("-cast_at").first()
+            return vote.bulk_id if vote else None
+    return None
 
 
 def chosen_items(values: list[str]) -> list[tuple[uuid.UUID, str]]:

@@ -138,6 +138,7 @@ def pretty(value: Any) -> str:
 
 
 register.filter("label", label)
+register.filter("span", span_in_words)
 
 
 @register.simple_tag(takes_context=True)

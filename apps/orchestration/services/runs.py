@@ -111,7 +111,8 @@ def ask_afresh(step: Step) -> None:
     been woken meanwhile: the end of a request is a decision like any other.)"""
     if step.approval_ref is None:
         return
-    request = ApprovalRequest.objects.get(pk=step.approval_ref)
+    asked = ApprovalRequest.objects.get(pk=step.approval_ref)
+    request = ApprovalRequest.objects.filter(action_ref=asked.action_ref).order_by("-number")[0]
     withdrawn = request.status == "cancelled"
     if not withdrawn and request.execution != "refused_stale":
         return

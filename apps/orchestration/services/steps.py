@@ -13,6 +13,7 @@ from django.db.models import F, Q
 
 from apps.access.models import User
 from apps.access.services import permitted
+from apps.approvals.models import ApprovalRequest
 from apps.common.acting import acting
 from apps.common.clock import now
 from apps.common.errors import Conflict
@@ -23,7 +24,8 @@ from apps.orchestration.models import Run, Step
 from apps.orchestration.rules import backoff
 from apps.orchestration.services import contradictions, leases
 from apps.orchestration.services.leases import give_back
-from apps.orchestration.services.moves import move_run, move_step, post
+from apps.orchestration.services.moves import move_run, move_step, pause, post
+from apps.orchestration.services.undoing import stop_open_steps
 from apps.orchestration.states import BUDGET, GOING_RUNS, RunStatus, StepStatus
 from apps.registry.models import Agent
 from apps.registry.states import AgentStatus
@@ -55,6 +57,8 @@ class StepWork:
         if self.fences:
             leases.release(self.step.pk, self.fences)
             contradictions.note(self.step, self.fences, outcome)
+        if to == StepStatus.EXPIRED and outcome.approval_id is not None:
+            end_of_time(self.step.run, outcome.approval_id)
         post("advance", self.step.run_id)
 
 
@@ -76,6 +80,21 @@ UNDONE: dict[str, tuple[str, str]] = {
     StepStatus.FAILED: (StepStatus.COMPENSATION_FAILED, "stopped"),
     StepStatus.DEAD: (StepStatus.COMPENSATION_FAILED, "stopped"),
 }
+
+
+def end_of_time(run: Run, approval_id: uuid.UUID) -> None:
+    """Nobody decided: the rule of the request may say that the run stops for a person, or ends."""
+    request = ApprovalRequest.objects.get(pk=approval_id)
+    rule = request.rule.get("on_timeout", "")
+    reason = f"Nobody decided on {request.reference} in time."
+    run.refresh_from_db()
+    if rule == "pause":
+        pause(run, "person", reason)
+    if rule == "cancel" and move_run(
+        run, RunStatus.CANCELLED, outcome="cancelled", sentence=reason
+    ):
+        stop_open_steps(run, "run_cancelled")
+        record(type="run.cancelled", object=run, reason=reason, run_id=run.pk)
 
 
 def after(step: Step, outcome: Outcome) -> tuple[str, dict[str, Any]]:
@@ -285,12 +304,14 @@ def used_by(run: Run) -> list[dict[str, Any]]:
 
 
 def wake_waiting(*, approval_id: uuid.UUID) -> int:
-    """Puts the steps that waited for a decision back to work."""
+    """Puts the steps that waited for a decision back to work: with an approval, not before it can
+    no longer be taken back."""
     woken = 0
     rows = Step.objects.filter(status=StepStatus.AWAITING_APPROVAL, approval_ref=approval_id)
+    due = ApprovalRequest.objects.values_list("dispatch_at", flat=True).get(pk=approval_id)
     for step in rows:
         with transaction.atomic():
-            if move_step(step, StepStatus.READY, not_before=None):
+            if move_step(step, StepStatus.READY, not_before=due):
                 post("perform", step.pk)
                 post("advance", step.run_id)
                 woken += 1

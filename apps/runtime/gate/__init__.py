@@ -10,6 +10,7 @@ from __future__ import annotations
 from apps.runtime.gate.doors import attempt, foreseen, look_up, resolve, resume
 from apps.runtime.gate.reading import Reading
 from apps.runtime.gate.reading import read as look
+from apps.runtime.gate.second import reopen
 from apps.runtime.gate.undoing import resolve_undo, undo
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "foreseen",
     "look",
     "look_up",
+    "reopen",
     "resolve",
     "resolve_undo",
     "resume",

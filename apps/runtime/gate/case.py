@@ -12,7 +12,7 @@ from django.db import connection
 
 from apps.approvals import levels
 from apps.approvals import queries as approvals
-from apps.approvals.models import Checkpoint, Scope
+from apps.approvals.models import Checkpoint, Freeze, Scope
 from apps.common.canonical import digest
 from apps.common.rows import run
 from apps.policies import services as policies
@@ -75,6 +75,16 @@ class Case:
     sampled_out: bool = False
     budgets: list[Budget] = field(default_factory=list)
     draw: Draw | None = None
+    # A person had it in hand already: no lot is drawn, and no standing approval is used.
+    always_ask: bool = False
+    standing_id: int | None = None
+    freeze: Freeze | None = None
+
+    @property
+    def passes(self) -> bool:
+        """Whether a checkpoint lets it through without a person: by lot, or by consent given
+        beforehand."""
+        return self.sampled_out or self.standing_id is not None
 
     @property
     def agent_label(self) -> str:
@@ -258,19 +268,47 @@ def context_of(case: Case, agent: Agent) -> dict[str, Any]:
 
 
 def sample(case: Case) -> None:
-    """A sampled checkpoint that the draw does not select is let through and listed for review."""
+    """A sampled checkpoint that the draw does not select, or for which consent was given
+    beforehand, is let through and listed for review; in a freeze nothing is."""
     if case.judgement is None:
         return
     names = [ask.name for ask in case.judgement.checkpoints]
-    known = {row.slug: row for row in Checkpoint.objects.filter(slug__in=names)}
+    known, consented, frozen = approvals.checkpoints_at(
+        names, agent_id=case.agent_id, tool=case.tool_name, at=case.read.moment
+    )
     if missing := sorted(set(names) - set(known)):
         raise Stopped(
             "no_checkpoint", f"The policy asks for a checkpoint that does not exist: {missing[0]}."
         )
     asks = case.judgement.checkpoints
-    if any(not ask.sampled or known[ask.name].hard for ask in asks) or case.agent is None:
+    hard = any(not ask.sampled or known[ask.name].hard for ask in asks)
+    if hard or case.agent is None or case.always_ask:
         return
     draw(case, case.agent, asks, known)
+    if consented and not case.sampled_out:
+        consent_beforehand(case, case.agent, asks)
+    if frozen and case.passes:
+        freeze(case)
+
+
+def consent_beforehand(case: Case, agent: Agent, asks: Sequence[CheckpointAsk]) -> None:
+    """A standing approval that covers this very call lets it through."""
+    if case.tool is not None:
+        case.standing_id = approvals.standing_for(
+            agent=agent,
+            tool=case.tool,
+            risk=risk_of(case, agent),
+            asks=asks,
+            arguments=case.arguments,
+            at=case.read.moment,
+        )
+
+
+def freeze(case: Case) -> None:
+    """In a freeze nothing passes by itself: what would have is put to the freeze's own people."""
+    case.freeze = approvals.freeze_at(tool=case.tool_name, at=case.read.moment)
+    if case.freeze is not None:
+        case.sampled_out, case.standing_id = False, None
 
 
 def draw(

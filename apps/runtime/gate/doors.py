@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -10,31 +9,34 @@ from typing import Any
 from apps.approvals import queries as asked
 from apps.approvals import services as approvals
 from apps.approvals.models import ApprovalRequest
+from apps.approvals.rules import MOST_REFUSALS
+from apps.approvals.states import Origin
 from apps.common.clock import now
 from apps.common.errors import Conflict
-from apps.common.rows import together
 from apps.common.writing import writing
 from apps.ledger.services import record
 from apps.runtime import budgets
 from apps.runtime.connectors import connector_for
 from apps.runtime.gate import effects
-from apps.runtime.gate.case import Case, examine, judge
-from apps.runtime.gate.reading import Reading
-from apps.runtime.gate.record import (
-    ask_people,
-    list_skipped,
-    move,
-    outcome_of,
-    tell,
-    write,
+from apps.runtime.gate.answering import (
+    case_of,
+    examined,
+    free_key,
+    let_through,
+    not_now,
+    refuse,
+    set_aside,
+    wait,
 )
+from apps.runtime.gate.case import Case, judge
+from apps.runtime.gate.reading import Reading
+from apps.runtime.gate.record import move, outcome_of
+from apps.runtime.gate.second import ask_second, current_request
 from apps.runtime.models import Action, Effect
 from apps.runtime.rules import CallContext, LostLease, Outcome, Stopped, Work
 from apps.runtime.states import ActionStatus, EffectStatus
 from apps.runtime.toolbox import Preview, Rejected, Unavailable
 
-log = logging.getLogger(__name__)
-MOST_REFUSALS = 3
 TURNED_DOWN = Stopped(
     "turned_down", "People have refused exactly this three times; it is not asked again by itself."
 )
@@ -64,23 +66,11 @@ def attempt(
         return refuse(case, stop or Stopped("gate_error", "The action was not judged."), work)
     if case.judgement.effect == "deny":
         return refuse(case, None, work)
-    if case.judgement.effect == "review" and not case.sampled_out:
+    if case.judgement.effect == "review" and not case.passes:
         if asked.turned_down(case.agent_id, case.intent_digest) >= MOST_REFUSALS:
             return refuse(case, TURNED_DOWN, work)
         return wait(case, work)
     return let_through(case, work)
-
-
-def examined(case: Case) -> Stopped | None:
-    """The gate's own no, if any. Whatever breaks while judging is a no as well."""
-    try:
-        examine(case)
-    except Stopped as stop:
-        return stop
-    except Exception:  # noqa: BLE001 - rule 4 of the gate: an unforeseen error is never an allow
-        log.exception("Judging %s broke off.", case.tool_name)
-        return Stopped("gate_error", "The action could not be judged, so it is refused.")
-    return None
 
 
 def earlier_answer(case: Case, work: Work | None) -> Outcome | None:
@@ -108,97 +98,33 @@ def earlier_answer(case: Case, work: Work | None) -> Outcome | None:
     return outcome
 
 
-def refuse(case: Case, stop: Stopped | None, work: Work | None) -> Outcome:
-    with writing():
-        if work:
-            work.check()
-        with together():
-            action = write(case, verdict="deny", status=ActionStatus.DENIED, stop=stop)
-            tell(case, action, "denied")
-        changes: dict[str, Any] = {}
-        if stop is not None and stop.transient:
-            changes = {"status": "retry", "retry_after": stop.retry_after}
-        outcome = outcome_of(action, **changes)
-        if work:
-            work.settle(outcome)
-    return outcome
-
-
-def wait(
-    case: Case,
-    work: Work | None,
-    *,
-    supersedes: ApprovalRequest | None = None,
-    changed: list[str] | None = None,
-) -> Outcome:
-    """Nothing waits in a worker for a person: the question is a row, and the step is parked."""
-    with writing():
-        if work:
-            work.check()
-        action = write(case, verdict="review", status=ActionStatus.WAITING)
-        request = ask_people(case, action, supersedes=supersedes, changed=changed)
-        action.approval_id = request.pk
-        action.decide_by = request.decide_by
-        Action.objects.filter(pk=action.pk).update(
-            approval_id=request.pk, decide_by=request.decide_by
-        )
-        tell(case, action, "review")
-        outcome = outcome_of(action, code="stale" if supersedes else "")
-        if work:
-            work.settle(outcome)
-    return outcome
-
-
-def let_through(case: Case, work: Work | None) -> Outcome:
-    """The record is committed first; a worker that dies now leaves a trace to be resolved."""
-    own = case.connector is None
-    try:
-        with writing():
-            if work:
-                work.check()
-            status = ActionStatus.ALLOWED if own else ActionStatus.EXECUTING
-            action = write(case, verdict="allow", status=status)
-            set_aside(case, action)
-            tell(case, action, "allowed")
-            if case.sampled_out:
-                list_skipped(case, action)
-            if own and case.tool is not None:
-                effects.mark_reader(action, case.tool, case.session)
-            outcome = outcome_of(action)
-            if own and work:
-                work.settle(outcome)
-    except Stopped as stop:
-        return refuse(case, stop, work)
-    return outcome if own else effects.carry_out(action, case.facts, work)
-
-
-def set_aside(case: Case, action: Action) -> None:
-    """Reserves what the action will use of the budgets that concern it, or raises Stopped."""
-    if not case.budgets or case.tool is None:
-        return
-    tried = Action.objects.filter(step_id=action.step_id, status=ActionStatus.FAILED)
-    first = action.step_id is None or not tried.exists()
-    spending = budgets.Spending(case.call, case.tool, case.arguments, case.facts, first)
-    budgets.reserve(case.budgets, spending, action)
-
-
 def resume(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
     """Goes on with an action that waited for a person.
 
     Everything is judged again on fresh facts. Approved and still exactly the same: carried out.
     Changed meanwhile: the stale approval is refused and the question is put anew, saying what
-    changed (status waiting, code stale). Rejected, expired or cancelled: denied.
+    changed (status waiting, code stale). Rejected, expired or cancelled: denied. Edited by a
+    person: the edited call is judged as a new action. An approval that can still be taken back is
+    left alone.
     """
     action = Action.objects.select_related("tool", "agent").get(pk=action_id)
     if action.status != ActionStatus.WAITING or action.approval_id is None:
         return repeat(action, work)
-    request = ApprovalRequest.objects.get(pk=action.approval_id)
+    request = current_request(action)
     if request.status == "pending":
         return repeat(action, work)
     if request.status != "approved":
-        return close(action, request, work)
+        follow = ask_second if request.status == "superseded" else close
+        return follow(action, request, work)
+    return use(action, request, work)
+
+
+def use(action: Action, request: ApprovalRequest, work: Work | None) -> Outcome:
+    """People said yes: everything is judged again, and what still holds is carried out."""
     case = case_of(action)
     stop = examined(case)
+    if request.dispatch_at is not None and case.read.moment < request.dispatch_at:
+        return repeat(action, work)
     if stop is not None and (stop.transient or stop.code == budgets.CODE):
         return not_now(action, stop)
     if stop is not None or case.judgement is None or case.judgement.effect == "deny":
@@ -213,14 +139,6 @@ def resume(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
     return dispatch(action, request, case, work)
 
 
-def not_now(action: Action, stop: Stopped) -> Outcome:
-    """A limit stands in the way for now: the decision stays good until its time runs out."""
-    status = "retry" if stop.transient else "denied"
-    return outcome_of(
-        action, status=status, code=stop.code, error=stop.sentence, retry_after=stop.retry_after
-    )
-
-
 def repeat(action: Action, work: Work | None) -> Outcome:
     """A duplicate message: the same answer, settled only if there is something to settle."""
     outcome = outcome_of(action)
@@ -229,25 +147,6 @@ def repeat(action: Action, work: Work | None) -> Outcome:
             work.check()
             work.settle(outcome)
     return outcome
-
-
-def case_of(action: Action) -> Case:
-    if action.agent_id is None:
-        raise Stopped("not_in_standing", "There is no such agent.")
-    call = CallContext(
-        idem_key=action.idem_key,
-        purpose=action.purpose,
-        trigger=action.trigger,
-        run_id=action.run_id,
-        step_id=action.step_id,
-        session=action.session.external_id if action.session and not action.run_id else "",
-        credential_id=action.credential_id,
-        requester_id=action.requester_id,
-        on_behalf_of=action.on_behalf_of,
-        claims=action.claims,
-        used=action.used,
-    )
-    return Case(action.agent_id, action.tool_name, dict(action.arguments), call)
 
 
 def judged_with_approvals(case: Case) -> Stopped | None:
@@ -313,13 +212,7 @@ def ask_again(action: Action, request: ApprovalRequest, case: Case, work: Work |
         )  # fmt: skip
         if action.step_id is None:
             free_key(action, case)
-        return wait(case, work, supersedes=request, changed=changed)
-
-
-def free_key(action: Action, case: Case) -> None:
-    """An outside call keeps its key: it moves to the row that now answers for it."""
-    key = f"{action.idem_key[:80]}!{action.pk.hex}"
-    Action.objects.filter(pk=action.pk).update(idem_key=key)
+        return wait(case, work, supersedes=request, changed=changed, origin=Origin.CHANGED)
 
 
 def what_changed(request: ApprovalRequest, case: Case) -> list[str]:

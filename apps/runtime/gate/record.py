@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
 from apps.approvals import services as approvals
-from apps.approvals.models import ApprovalRequest
+from apps.approvals.models import ApprovalRequest, Edit
+from apps.approvals.rules import concerns
+from apps.approvals.states import Origin
 from apps.common.canonical import plain
+from apps.common.ids import uuid7
 from apps.common.rows import insert, made
 from apps.ledger.services import record
 from apps.policies import services as policies
@@ -22,7 +26,14 @@ from apps.runtime.states import ACTION_MOVES, ActionStatus
 OWN_EXECUTION = dt.timedelta(minutes=10)
 
 
-def write(case: Case, *, verdict: str, status: str, stop: Stopped | None = None) -> Action:
+def write(
+    case: Case,
+    *,
+    verdict: str,
+    status: str,
+    stop: Stopped | None = None,
+    pk: uuid.UUID | None = None,
+) -> Action:
     """The Action row and its ledger event. Must run inside the caller's transaction."""
     judgement = case.judgement
     count_action(case)
@@ -30,6 +41,7 @@ def write(case: Case, *, verdict: str, status: str, stop: Stopped | None = None)
     action = made(
         Action,
         {"agent": case.agent, "tool": case.tool, "session": case.session},
+        id=pk or uuid7(),
         at=moment,
         agent_id=case.agent.pk if case.agent else None,
         agent_label=case.agent_label,
@@ -116,6 +128,8 @@ def ask_people(
     *,
     supersedes: ApprovalRequest | None = None,
     changed: list[str] | None = None,
+    edit: Edit | None = None,
+    origin: str = Origin.GATE,
 ) -> ApprovalRequest:
     """Puts the question, with the evidence that the gate saw, and binds it to the digest."""
     if not (case.agent and case.judgement and case.preview):
@@ -130,11 +144,37 @@ def ask_people(
         summary=case.judgement.checkpoints[0].sentence,
         risk=risk_of(case, case.agent),
         asks=list(case.judgement.checkpoints),
-        evidence=evidence_of(case, action, changed or []),
+        evidence={**evidence_of(case, action, changed or []), **told_by_edit(edit, supersedes)},
         requester_id=case.call.requester_id,
         supersedes=supersedes,
         sampling=case.draw.as_json(case.agent) if case.draw else None,
+        origin=origin,
+        tool_pin=case.tool.pin if case.tool else "",
+        concerns=concerned_by(case),
+        queue=case.freeze.queue if case.freeze else None,
     )
+
+
+def told_by_edit(edit: Edit | None, supersedes: ApprovalRequest | None) -> dict[str, Any]:
+    """What a person changed, for whoever decides on the edited call."""
+    if edit is None or supersedes is None:
+        return {}
+    told = {
+        "by": edit.editor_label,
+        "reason": edit.reason,
+        "tool_before": supersedes.tool,
+        "tool": edit.tool,
+        "before": edit.before,
+        "after": edit.arguments,
+    }
+    return {"edit": plain(told)}
+
+
+def concerned_by(case: Case) -> dict[str, list[str]]:
+    """Whom the call is about, as its tool declares it."""
+    if case.tool is None:
+        return {}
+    return concerns((case.tool.input_schema, case.tool.facts_schema), (case.arguments, case.facts))
 
 
 def list_skipped(case: Case, action: Action) -> None:
