@@ -49,7 +49,8 @@ def record(
         raise KeyError(f"The ledger's catalogue does not know the act {type!r}.")
     context = current()
     reference, version_digest = history_reference(object)
-    others = [bound(row) for row in [*bind_versions(), *left_over]]
+    waiting = [*bind_versions(), *left_over]
+    others = [bound(row) for row in waiting if reference_to(row) != reference]
     words = reason or context.reason
     typed = context.kind == "person" if typed is None else typed
     event = made(
@@ -69,7 +70,7 @@ def record(
         object_label=(object_label or (str(object) if object else ""))[:200],
         history_ref=reference,
         history_digest=version_digest,
-        versions=[pair for pair in others if pair[0] != reference],
+        versions=others,
         outcome=outcome,
         reason="" if typed else words,
         before=plain(before),

@@ -211,11 +211,11 @@ class Building:
             for row in source:
                 if int(row["seq"]) in drawn_seqs:
                     sample.writerow(row)
-                    self.sample += [row] if len(self.sample) < SHOWN else []
+                    self.sample += [as_written(row)] if len(self.sample) < SHOWN else []
                 if self.control.exceptional(row["type"], row["outcome"]):
                     others.writerow(row)
                     self.found.exceptions += 1
-                    self.exceptions += [row] if len(self.exceptions) < SHOWN else []
+                    self.exceptions += [as_written(row)] if len(self.exceptions) < SHOWN else []
 
     def surroundings(self) -> None:
         with (self.folder / "seals.jsonl").open("w") as file:
@@ -336,6 +336,14 @@ def cells(seq: int, event: LedgerEvent) -> list[str]:
 def harmless(text: str) -> str:
     """A spreadsheet must not run what somebody wrote."""
     return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def as_written(row: dict[str, str]) -> dict[str, str]:
+    """A line of the table for a page, which runs no formulas."""
+    return {
+        name: text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA) else text
+        for name, text in row.items()
+    }
 
 
 def write_history(file: Any, events: list[LedgerEvent]) -> int:

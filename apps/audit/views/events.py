@@ -18,6 +18,7 @@ from apps.audit.rules import grammar
 from apps.audit.rules.grammar import Term, Trail
 from apps.common.clock import now
 from apps.ledger.catalogue import ACTS, sentence
+from apps.ledger.standing import integrity
 
 COLUMNS = {
     "actor": "Actor",
@@ -72,6 +73,7 @@ def events(request: PersonRequest) -> HttpResponse:
     page.rows = queries.with_sentences(page.rows)
     context = {
         "page": page,
+        "light": integrity(),
         "trail": trail,
         "text": str(trail),
         "typed": request.GET.get("q", "") if trail.problems else str(trail),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -84,7 +84,9 @@ def text_of(field: models.Field[Any, Any]) -> Text:
     return str
 
 
+@lru_cache(maxsize=4_096)
 def json_text(value: str | None) -> str:
+    """Versions of policies and the like repeat from event to event."""
     simple = SIMPLE.get(value)
     return simple if simple is not None else ENCODE(json.loads(value or "null"))
 
