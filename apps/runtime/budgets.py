@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from apps.common.clock import now
 from apps.registry.models import Agent, Tool
 from apps.runtime.models import Action, Budget, BudgetUse, Reservation
-from apps.runtime.rules import CallContext, Stopped, bucket, spends
+from apps.runtime.rules import CallContext, Stopped, bucket, spends, window_end
 from apps.runtime.states import ActionStatus, BudgetUnit
 
 CODE = "budget"
@@ -82,11 +82,14 @@ def check(budgets: list[Budget], call: CallContext, moment: dt.datetime) -> None
     for use in uses:
         budget = next(each for each in budgets if each.pk == use.budget_id)
         if use.bucket == buckets[budget.pk] and use.spent + use.reserved >= budget.amount:
-            raise used_up(budget)
+            raise used_up(budget, 1, moment)
 
 
-def used_up(budget: Budget) -> Stopped:
-    return Stopped(CODE, f"The budget of {budget.subject} is used up: {budget.sentence}.")
+def used_up(budget: Budget, amount: int, moment: dt.datetime) -> Stopped:
+    """With the end of the window, where the next one could bear what is wanted."""
+    until = window_end(budget.window, moment) if amount <= budget.amount else None
+    sentence = f"The budget of {budget.subject} is used up: {budget.sentence}."
+    return Stopped(CODE, sentence, until=until)
 
 
 def reserve(budgets: list[Budget], spending: Spending, action: Action) -> None:
@@ -104,7 +107,7 @@ def reserve(budgets: list[Budget], spending: Spending, action: Action) -> None:
             budget=budget, bucket=name, spent__lte=budget.amount - F("reserved") - amount
         )
         if not room.update(reserved=F("reserved") + amount):
-            raise used_up(budget)
+            raise used_up(budget, amount, action.at)
         use = BudgetUse.objects.get(budget=budget, bucket=name)
         Reservation.objects.create(
             use=use, action=action, unit=budget.unit, amount=amount, at=now()

@@ -39,8 +39,8 @@ class CallContext:
 @dataclass(frozen=True)
 class Outcome:
     """What became of an attempt. `status` is done, allowed, denied, waiting, retry, failed or
-    in_doubt; `retry_after` is in seconds; `after` are the fields that were written; `action` is
-    the row itself, as it was just written."""
+    in_doubt; `retry_after` is in seconds; `after` are the fields that were written; `until` is when
+    a budget that is used up begins anew; `action` is the row itself, as it was just written."""
 
     action_id: uuid.UUID
     verdict: str
@@ -52,6 +52,7 @@ class Outcome:
     approval_id: uuid.UUID | None = None
     reasons: tuple[Mapping[str, Any], ...] = ()
     after: Mapping[str, Any] = field(default_factory=dict)
+    until: dt.datetime | None = None
     action: Any = field(default=None, compare=False, repr=False)
 
 
@@ -73,13 +74,21 @@ class LostLease(Exception):
 
 
 class Stopped(Exception):
-    """The gate's own no, before any policy was asked: a stable code and a sentence."""
+    """The gate's own no, before any policy was asked: a stable code and a sentence. `until` is
+    when it may be another answer, where only a person could make it one before."""
 
-    def __init__(self, code: str, sentence: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        sentence: str,
+        retry_after: float | None = None,
+        until: dt.datetime | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
         self.retry_after = retry_after
+        self.until = until
 
     @property
     def transient(self) -> bool:
@@ -144,6 +153,20 @@ BUCKETS = {
     "month": "%Y-%m",
     "ever": "-",
 }
+
+
+def window_end(window: str, moment: dt.datetime) -> dt.datetime | None:
+    """When the window of a moment ends, in UTC; None for a run and for ever."""
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if window == "hour":
+        return day + dt.timedelta(hours=moment.hour + 1)
+    if window == "day":
+        return day + dt.timedelta(days=1)
+    if window == "week":
+        return day + dt.timedelta(days=7 - day.weekday())
+    if window == "month":
+        return (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+    return None
 
 
 def spends(schemas: Sequence[Mapping[str, Any]], values: Sequence[Mapping[str, Any]]) -> int:

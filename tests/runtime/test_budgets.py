@@ -22,12 +22,12 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run
-from apps.orchestration.services import continue_run, drain
+from apps.orchestration.services import continue_run, drain, sweep
 from apps.registry.models import Agent
 from apps.registry.services import grant, register_tool
 from apps.runtime import budgets, gate, toolbox
 from apps.runtime.models import Action, Budget, BudgetUse, Reservation
-from apps.runtime.rules import CallContext, Outcome, bucket, spends
+from apps.runtime.rules import CallContext, Outcome, bucket, spends, window_end
 from apps.runtime.services import force_circuit, lift_budget, set_budget, set_rate
 from tests.orchestration.conftest import begin, fresh, ready  # noqa: F401
 from tests.support import SPEC, Rejected, Shelf, Unavailable
@@ -153,6 +153,40 @@ def test_a_run_is_paused_until_people_give_it_more(
     assert shelf.stock == {"book": 3, "pen": 3}
 
 
+def test_a_run_goes_on_by_itself_when_the_next_window_begins(
+    begin: Callable[..., Run], limit: Any, shelf: Shelf, operator: User, signed_in: Any
+) -> None:
+    from tests.orchestration.conftest import due
+
+    limit(1)
+    run = begin()
+    drain()
+    sweep()
+    assert fresh(run).status == "paused", "the day is not over"
+    for page in (f"/runs/{run.reference}", "/runs/attention"):
+        assert "It goes on by itself" in signed_in(operator).get(page).content.decode()
+    due()
+    BudgetUse.objects.update(bucket="2020-01-01")
+    sweep()
+    drain()
+    assert fresh(run).status == "succeeded"
+    assert shelf.stock == {"book": 3, "pen": 3}
+
+
+def test_a_run_that_no_window_could_bear_waits_for_a_person(
+    begin: Callable[..., Run], limit: Any
+) -> None:
+    from tests.orchestration.conftest import due
+
+    limit(0)
+    run = begin()
+    drain()
+    due()
+    sweep()
+    assert fresh(run).status == "paused"
+    assert not run.steps.filter(not_before__isnull=False).exists()
+
+
 def test_an_approval_outlives_a_budget_that_was_used_up(
     begin: Callable[..., Run], limit: Any, shelf: Shelf, approver: User, operator: User
 ) -> None:
@@ -185,8 +219,6 @@ def test_a_retry_is_another_call_but_the_same_step(
     shelf.trouble = Unavailable("Down.", 0.1)
     drain()
     due()
-    from apps.orchestration.services import sweep
-
     sweep()
     drain()
     assert fresh(run).status == "succeeded"
@@ -278,6 +310,19 @@ def test_windows_follow_each_other_without_gap_or_return(
     assert first <= second
     if window != "ever" and later > dt.timedelta(days=31):
         assert first != second
+
+
+@given(
+    st.sampled_from(["hour", "day", "week", "month"]),
+    st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2030, 1, 1), timezones=st.just(dt.UTC)),
+)
+def test_a_window_ends_where_the_next_one_begins(window: str, moment: dt.datetime) -> None:
+    end = window_end(window, moment)
+    assert end is not None
+    instant = dt.timedelta(microseconds=1)
+    assert moment < end
+    assert bucket(window, end - instant, None) == bucket(window, moment, None)
+    assert bucket(window, end, None) > bucket(window, moment, None)
 
 
 @given(st.dictionaries(st.sampled_from("ab"), st.integers(-99, 99)))

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 from django.urls import reverse
 
 from apps.access.models import User
@@ -15,7 +15,7 @@ from apps.common.clock import now
 from apps.common.errors import Absent
 from apps.orchestration.definitions import RunState, StepView
 from apps.orchestration.models import Pulse, Run, Step
-from apps.orchestration.states import ASKS, NEEDS_PERSON, OPEN_STEPS
+from apps.orchestration.states import ASKS, BUDGET, NEEDS_PERSON, OPEN_STEPS
 from apps.registry.models import Agent
 from apps.registry.signals import InFlight
 from apps.runtime.models import Action, Effect
@@ -160,6 +160,17 @@ def undo_progress(lines: list[StepLine]) -> Progress:
     return Progress(done, done + left)
 
 
+def goes_on_at(run: Run, lines: list[StepLine]) -> dt.datetime | None:
+    """When a run that a budget stopped goes on by itself; None where only a person lets it."""
+    if run.status != "paused":
+        return None
+    blocked = [line.step for line in lines if (line.step.status, line.step.code) == READY_AGAIN]
+    return min((step.not_before for step in blocked if step.not_before), default=None)
+
+
+READY_AGAIN = ("ready", BUDGET)
+
+
 def why_stuck(run: Run) -> str:
     """What stands in the way of the undoing, in the words of the step that stopped it."""
     stuck = run.steps.filter(status__in=["compensation_failed", "in_doubt"])
@@ -179,6 +190,7 @@ class Needed:
     tool: str
     error: str
     step_id: uuid.UUID | None = None
+    until: dt.datetime | None = None
 
 
 def attention(reader: User) -> list[Needed]:
@@ -194,9 +206,12 @@ def attention(reader: User) -> list[Needed]:
         )
         for step in rows.order_by("-created_at")[:LISTED]
     ]
-    stopped = Run.objects.filter(status="paused", wait_reason__in=STOPPED)
+    blocked = Q(steps__status="ready", steps__code=BUDGET)
+    stopped = Run.objects.filter(status="paused", wait_reason__in=STOPPED).annotate(
+        until=Min("steps__not_before", filter=blocked)
+    )
     runs_ = [
-        Needed(run, "run", run.status, run.subject, "", run.sentence)
+        Needed(run, "run", run.status, run.subject, "", run.sentence, until=run.until)
         for run in stopped.order_by("-created_at")[:LISTED]
     ]
     return runs_ + steps

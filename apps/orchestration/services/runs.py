@@ -97,7 +97,8 @@ def bring_back(run: Run, reason: str) -> bool:
         if not move_run(run, RunStatus.RUNNING, wait_reason="", sentence="", **eased):
             return False
         record(type="run.continued", object=run, reason=reason, run_id=run.pk)
-        run.steps.filter(status=StepStatus.READY, code__in=ASKS).update(code=CLEARED, error="")
+        asked = run.steps.filter(status=StepStatus.READY, code__in=ASKS)
+        asked.update(code=CLEARED, error="", not_before=None)
         for step in run.steps.filter(status__in=PARKED, approval_ref__isnull=False):
             ask_afresh(step)
         for pk in run.steps.filter(status=StepStatus.READY).values_list("pk", flat=True):

@@ -116,6 +116,7 @@ def after(step: Step, outcome: Outcome) -> tuple[str, dict[str, Any]]:
             "code": BUDGET,
             "error": outcome.error,
             "attempt": step.attempt - 1,
+            "not_before": outcome.until,
         }
     refusals = {
         "timeout": StepStatus.EXPIRED,

@@ -19,6 +19,7 @@ from apps.orchestration.services.plans import advance
 from apps.orchestration.services.runs import bring_back, pause_for_agent
 from apps.orchestration.services.steps import claim_step, perform_step, wake_waiting
 from apps.orchestration.states import (
+    BUDGET,
     ENDED_RUNS,
     GOING_RUNS,
     LIVE_RUNS,
@@ -37,6 +38,7 @@ def sweep() -> None:
     moment = now()
     reclaim_lost(moment)
     follow_agents()
+    follow_budgets(moment)
     for step in Step.objects.filter(status=StepStatus.RETRY_WAIT, not_before__lte=moment)[:500]:
         with transaction.atomic():
             if move_step(step, StepStatus.READY):
@@ -101,6 +103,14 @@ def follow_agents() -> None:
     )
     for run in back[:500]:
         bring_back(run, "Its agent was resumed.")
+
+
+def follow_budgets(moment: dt.datetime) -> None:
+    """Runs that a budget stopped, whose window has ended, go on by themselves."""
+    due = Step.objects.filter(status=StepStatus.READY, code=BUDGET, not_before__lte=moment)
+    stopped = Run.objects.filter(status=RunStatus.PAUSED, wait_reason=BUDGET, steps__in=due)
+    for run in stopped.distinct()[:500]:
+        bring_back(run, "The window of its budget has ended.")
 
 
 def reclaim_lost(moment: dt.datetime) -> None:

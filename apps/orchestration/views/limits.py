@@ -47,7 +47,7 @@ KINDS = {
     "budget": KindOfLimit(
         "Set a budget",
         "It holds from the next action on; what the present window has seen counts. A run that has"
-        " used its budget up is paused until a person lets it go on.",
+        " used its budget up is paused until the next window, or until a person lets it go on.",
         "Set the budget",
         BudgetForm,
         runtime.set_budget,

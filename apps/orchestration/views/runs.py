@@ -42,6 +42,7 @@ def run(request: PersonRequest, number: int) -> HttpResponse:
         "operates": operates,
         "live": found.status in ("queued", "running", "compensating"),
         "progress": queries.undo_progress(lines) if found.status == "compensating" else None,
+        "goes_on_at": queries.goes_on_at(found, lines),
         "may_audit": holds(request.user, "audit.view"),
     }
     return render(request, "orchestration/run.html", context)

@@ -35,6 +35,7 @@ from apps.registry.services import (
     register_tool,
     save_reference_list,
 )
+from apps.runtime.services import set_budget
 
 WHY = "Demonstration"
 Edit = dict[str, object]
@@ -122,6 +123,15 @@ def seed() -> None:
         policy = create_policy(actor=None, slug=slug, title=title, purpose=purpose)
         enforce(version=save_draft(actor=None, policy=policy, text=text), reason=WHY)
     install_workflow(definition=InvoiceTriage(), process="invoice-triage")
+    seed_budgets()
+
+
+def seed_budgets() -> None:
+    """More in a day than the demonstration's open orders come to."""
+    set_budget(
+        actor=None, scope="agent", subject=PAYABLES, unit="money", window="day",
+        amount=5_000_000_00, currency="EUR", reason=WHY,
+    )  # fmt: skip
 
 
 def address_of(name: str) -> str:

@@ -131,7 +131,7 @@ TOOLS: tuple[ToolSpec, ...] = (
                 key: DOCUMENT_FACTS[key]
                 for key in ("status", "amount", "supplier_known", "account_matches")
             },
-            DOCUMENT_FACTS,
+            {**DOCUMENT_FACTS, "amount": {**CENTS, "spends": True}},
         ),
         effect="write",
         data_class="internal",

@@ -41,7 +41,7 @@ def refuse(case: Case, stop: Stopped | None, work: Work | None) -> Outcome:
         with together():
             action = write(case, verdict="deny", status=ActionStatus.DENIED, stop=stop)
             tell(case, action, "denied")
-        changes: dict[str, Any] = {}
+        changes: dict[str, Any] = {"until": stop.until} if stop is not None else {}
         if stop is not None and stop.transient:
             changes = {"status": "retry", "retry_after": stop.retry_after}
         outcome = outcome_of(action, **changes)
@@ -139,7 +139,12 @@ def not_now(action: Action, stop: Stopped) -> Outcome:
     """A limit stands in the way for now: the decision stays good until its time runs out."""
     status = "retry" if stop.transient else "denied"
     return outcome_of(
-        action, status=status, code=stop.code, error=stop.sentence, retry_after=stop.retry_after
+        action,
+        status=status,
+        code=stop.code,
+        error=stop.sentence,
+        retry_after=stop.retry_after,
+        until=stop.until,
     )
 
 
