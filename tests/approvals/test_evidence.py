@@ -230,3 +230,20 @@ def test_nothing_is_asked_about_a_record_twice_without_the_action_knowing(
     rows = [ApprovalRequest.objects.get(pk=each.approval_id) for each in (first, second)]
     assert pack(approver, rows[1]).same == [rows[0]]
     assert Action.objects.count() == 2
+
+
+def test_evidence_that_was_altered_in_the_database_is_not_decided_on(
+    question: Ask, approver: User
+) -> None:
+    row = question()
+    altered = {**row.evidence, "purpose": "Something harmless"}
+    ApprovalRequest.objects.filter(pk=row.pk).update(evidence=altered)
+    more = {"request_id": row.pk, "reason": "Looked at it.", "digest": row.action_digest}
+    with pytest.raises(services.Lost, match="not what was frozen") as refusal:
+        services.vote(actor=approver, choice="approve", **more)
+    assert refusal.value.code == "evidence"
+    call = {"tool": row.tool, "arguments": {"thing": "book", "amount": 3}}
+    with pytest.raises(services.Lost, match="not what was frozen"):
+        services.edit(actor=approver, **call, **more)
+    row.refresh_from_db()
+    assert (row.status, row.votes.count()) == ("pending", 0)

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from apps.access.models import User
 from apps.approvals import levels, loosening, queries, services
-from apps.approvals.models import ApprovalRequest, Checkpoint, Finding, Scope, Skipped
+from apps.approvals.models import (
+    ApprovalRequest,
+    Checkpoint,
+    Finding,
+    Scope,
+    SeenTrait,
+    Skipped,
+)
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.ledger.models import LedgerEvent
 from apps.registry.models import Agent
@@ -198,6 +205,23 @@ def test_an_answer_at_a_hard_checkpoint_earns_nothing(
     approve(outcome.approval_id, approver)
     assert not Finding.objects.exists()
     assert not Scope.objects.exists()
+
+
+def test_an_approval_that_was_taken_back_is_no_evidence(
+    drawn: Agent, approver: User, second_thoughts: None
+) -> None:
+    outcome = put(drawn, amount=11)
+    approve(outcome.approval_id, approver)
+    scope = Scope.objects.get()
+    assert queries.counts_of(scope) == {"fine": 1}
+    seen = dict(SeenTrait.objects.values_list("trait", "reviewed"))
+    assert set(seen.values()) == {1}
+    again = services.undo(actor=approver, request_id=outcome.approval_id)
+    assert queries.counts_of(scope) == {}
+    assert set(SeenTrait.objects.values_list("reviewed", flat=True)) == {0}
+    approve(again.pk, approver)
+    assert queries.counts_of(scope) == {"fine": 1}
+    assert dict(SeenTrait.objects.values_list("trait", "reviewed")) == seen
 
 
 def test_a_later_look_counts_only_against(drawn: Agent, approver: User, owner: User) -> None:

@@ -61,6 +61,7 @@ from apps.approvals.services.queues import (
     withdraw_trust,
 )
 from apps.approvals.services.reasons import (
+    install_reasons,
     retire_reason,
     save_reason,
 )
@@ -132,6 +133,7 @@ __all__ = [
     "expire_due",
     "grant_standing",
     "hand_over",
+    "install_reasons",
     "lend",
     "limits_of",
     "make_seeds",

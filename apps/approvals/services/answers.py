@@ -33,6 +33,7 @@ from apps.approvals.services.requests import (
     decided_sentence,
     leave,
     locked,
+    refuse_unless_as_seen,
     refuse_unless_eligible,
     url_of,
     void_lost_right,
@@ -109,8 +110,7 @@ def cast_vote(
     moment = now()
     if request.decide_by <= moment:
         raise Lost("The time to decide has run out.", request, "too_late")
-    if seen != request.action_digest:
-        raise Lost("What you saw is not what would be done now. Read it again.", request, "digest")
+    refuse_unless_as_seen(request, seen)
     if copied_from_agent(reason, request.evidence):
         raise Invalid("Say it in your own words.", fields={"reason": ["Not the agent's words."]})
     check_claim(actor, request, fence, moment)

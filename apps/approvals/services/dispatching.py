@@ -10,6 +10,7 @@ from django.db import transaction
 
 from apps.access.models import User
 from apps.approvals.models import ApprovalRequest, Vote
+from apps.approvals.services import scopes
 from apps.approvals.services.asking import put_again
 from apps.approvals.services.requests import Lost, locked
 from apps.approvals.states import EXECUTION_MOVES, Execution, Origin
@@ -63,6 +64,7 @@ def undo(*, actor: User, request_id: uuid.UUID) -> ApprovalRequest:
         raise Lost("It is too late to take this back: it has been carried out.", request, "used")
     request.refresh_from_db()
     record(type="approval.withdrawn", object=request, outcome="cancelled")
+    scopes.unlearn(request)
     if request.evidence.get("judged_id"):
         policies.forget_answer(judged_id=uuid.UUID(request.evidence["judged_id"]))
     return put_again(request, origin=Origin.WITHDRAWN)

@@ -18,6 +18,7 @@ from apps.approvals.services.requests import (
     Lost,
     leave,
     locked,
+    refuse_unless_as_seen,
     refuse_unless_eligible,
     url_of,
 )
@@ -74,8 +75,7 @@ def edit_now(
     moment = now()
     if request.decide_by <= moment:
         raise Lost("The time to decide has run out.", request, "too_late")
-    if seen != request.action_digest:
-        raise Lost("What you saw is not what would be done now. Read it again.", request, "digest")
+    refuse_unless_as_seen(request, seen)
     check_claim(actor, request, fence, moment)
     before = request.evidence.get("arguments", {})
     if tool == request.tool and arguments == before:

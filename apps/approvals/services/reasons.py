@@ -8,9 +8,34 @@ from apps.access.models import User
 from apps.access.services import permitted
 from apps.approvals.models import ReasonCode
 from apps.approvals.states import Choice
+from apps.common.acting import acting
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid
 from apps.ledger.services import record
+
+DEFAULTS = [
+    ("approve", "matches", "Checked: matches the records", ""),
+    ("approve", "exception", "Exception that I answer for", ""),
+    ("approve", "agreed", "Agreed with the people concerned", ""),
+    ("reject", "wrong-amount", "Wrong amount", "Check the amount against the order first."),
+    ("reject", "wrong-party", "Wrong person or company", "Check who it is for first."),
+    ("reject", "duplicate", "Done already", "Look for an earlier one first."),
+    ("reject", "against-rules", "Against the rules", "Do not try this again."),
+    ("reject", "suspicious", "Suspicious", "Stop here; a person looks into it."),
+    ("return", "missing", "Something is missing", "Get what is missing, then ask again."),
+    ("return", "unclear", "Unclear why", "Say what it is for, then ask again."),
+    ("return", "smaller", "Do less", "Ask for less, then ask again."),
+]
+
+
+@transaction.atomic
+def install_reasons() -> None:
+    """The reasons that the product comes with, where there is no list at all yet."""
+    if ReasonCode.objects.exists():
+        return
+    with acting(kind="system", label="system", reason="The reasons that the product comes with."):
+        for choice, slug, words, instruction in DEFAULTS:
+            ReasonCode(choice=choice, slug=slug, words=words, instruction=instruction).save()
 
 
 @permitted("queues.manage")

@@ -16,6 +16,7 @@ from apps.approvals import notices, queries, signals
 from apps.approvals.models import ApprovalRequest, Vote
 from apps.approvals.services import scopes
 from apps.approvals.states import Execution, RequestStatus
+from apps.common.canonical import digest
 from apps.common.clock import now
 from apps.common.errors import Absent, Conflict, NotPermitted
 from apps.ledger.services import record
@@ -98,6 +99,20 @@ def refuse_unless_eligible(actor: User, request: ApprovalRequest) -> None:
         raise Lost(decided_sentence(request), request, "decided")
     if reason := queries.why_not(actor, request):
         raise NotPermitted(reason, "not_eligible")
+
+
+def refuse_unless_as_seen(request: ApprovalRequest, seen: str) -> None:
+    """What is answered is what was on the screen, and what was on the screen is what was frozen:
+    on evidence that somebody altered in the database nobody can judge."""
+    if seen != request.action_digest:
+        raise Lost("What you saw is not what would be done now. Read it again.", request, "digest")
+    if digest(request.evidence) != request.evidence_digest:
+        raise Lost(
+            "The evidence is not what was frozen when the question was put. Do not decide on it; "
+            "tell an auditor.",
+            request,
+            "evidence",
+        )
 
 
 def decided_sentence(request: ApprovalRequest) -> str:

@@ -161,6 +161,18 @@ def learn(request: ApprovalRequest) -> None:
         note_finding(scope, request.action_ref, "random", severity, request=request)
 
 
+def unlearn(request: ApprovalRequest) -> None:
+    """Takes back what an approval showed: it was taken back itself. The look at its traits is
+    counted once, by the answer that stands in the end."""
+    drawn = request.rule.get("sampling") or {}
+    if not drawn:
+        return
+    Finding.objects.filter(request=request, origin="random").delete()
+    scope = scope_for(request.agent, request.tool, request.risk, drawn["agent_version"])
+    traits = SeenTrait.objects.filter(scope=scope, trait__in=drawn["traits"], reviewed__gt=0)
+    traits.update(reviewed=F("reviewed") - 1)
+
+
 def count_traits(scope: Scope, traits: Iterable[str]) -> None:
     wanted = sorted(set(traits))
     rows = [SeenTrait(scope=scope, trait=trait) for trait in wanted]
