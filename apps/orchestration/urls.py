@@ -21,6 +21,10 @@ urlpatterns = [
     ),
     *(
         path(f"steps/<uuid:pk>/{verb}", views.mend, {"verb": verb}, name=f"step-{verb}")
-        for verb in ("requeue", "happened", "not-happened")
+        for verb in views.MENDING
+    ),
+    *(
+        path(f"actions/<uuid:pk>/{verb}", views.settle, {"verb": verb}, name=f"action-{verb}")
+        for verb in views.SETTLING
     ),
 ]

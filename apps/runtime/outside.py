@@ -9,6 +9,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from apps.access.models import User
+from apps.access.services import permitted
 from apps.approvals.models import ApprovalRequest, Reopening
 from apps.common.acting import acting
 from apps.common.canonical import plain
@@ -17,7 +19,7 @@ from apps.common.errors import Conflict
 from apps.ledger.services import record
 from apps.runtime import budgets, gate
 from apps.runtime.gate.effects import mark_untrusted
-from apps.runtime.models import Action
+from apps.runtime.models import Action, Effect
 from apps.runtime.rules import LostLease, secret_free
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,38 @@ def go_on() -> int:
             except LostLease as error:
                 log.info("Action %s is somebody else's: %s", pk, error)
     return done
+
+
+LOST = dt.timedelta(minutes=10)
+
+
+def give_up_lost() -> int:
+    """Calls whose process died while it acted for the caller: found by their age, counted from the
+    effect's begin, or from the end of the approval's time, where people were asked."""
+    old = now() - LOST
+    begun = Effect.objects.filter(begun_at__lte=old).values("action_id")
+    since = Q(approval_id=None, at__lte=old) | Q(pk__in=begun) | Q(execute_by__lte=old)
+    rows = Action.objects.filter(since, status="executing", step_id__isnull=True)
+    done = 0
+    for pk, agent, label in rows.values_list("pk", "agent_id", "agent_label")[:MOST]:
+        with acting(kind="agent", id=str(agent), label=label, trigger="lost"):
+            try:
+                gate.give_up(action_id=pk)
+                done += 1
+            except LostLease as error:
+                log.info("Action %s ended after all: %s", pk, error)
+    return done
+
+
+@permitted("runs.operate")
+@transaction.atomic
+def settle_doubt(*, actor: User | None, action: Action, happened: bool, reason: str) -> None:
+    """A person found out what became of an outside call in doubt. It is not carried out again: if
+    it did not happen, the agent may ask anew."""
+    held = Action.objects.select_for_update().filter(pk=action.pk, step_id=None)
+    if not held.filter(status="in_doubt").exists():
+        raise Conflict("Nothing about this action is in doubt any more.")
+    gate.resolve(action_id=action.pk, happened=happened, reason=reason)
 
 
 def ask_again() -> int:

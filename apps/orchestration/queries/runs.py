@@ -180,22 +180,37 @@ def why_stuck(run: Run) -> str:
 
 @dataclass(frozen=True)
 class Needed:
-    """Something that waits for a person to look: a step, or a whole run that was stopped. `kind`
-    and `status` choose its words."""
+    """Something that waits for a person to look: a step, a whole run that was stopped, or what an
+    outside agent did. `kind` and `status` choose its words."""
 
-    run: Run
+    of: Run | Agent
     kind: str
     status: str
     name: str
     tool: str
     error: str
-    step_id: uuid.UUID | None = None
+    pk: uuid.UUID | None = None
     until: dt.datetime | None = None
+
+    @property
+    def run(self) -> Run | None:
+        return self.of if isinstance(self.of, Run) else None
+
+    @property
+    def reference(self) -> str:
+        return self.of.reference if isinstance(self.of, Run) else str(self.of)
+
+    @property
+    def url(self) -> str:
+        if isinstance(self.of, Run):
+            return reverse("orchestration:run", args=[self.of.number])
+        return reverse("registry:agent", args=[self.of.slug])
 
 
 def attention(reader: User) -> list[Needed]:
-    """Steps that gave up, are in doubt or could not be undone, and runs that were stopped because
-    a budget was used up, agents contradict each other, or they went in circles."""
+    """Steps that gave up, are in doubt or could not be undone, runs that were stopped because a
+    budget was used up, agents contradict each other, or they went in circles, and what was done for
+    an outside agent with an end that nobody knows."""
     if not holds(reader, "runs.view"):
         return []
     rows = Step.objects.filter(status__in=NEEDS_PERSON).select_related("run")
@@ -214,7 +229,29 @@ def attention(reader: User) -> list[Needed]:
         Needed(run, "run", run.status, run.subject, "", run.sentence, until=run.until)
         for run in stopped.order_by("-created_at")[:LISTED]
     ]
-    return runs_ + steps
+    return runs_ + steps + doubts()
+
+
+def doubts() -> list[Needed]:
+    rows = doubtful().order_by("-at", "-pk")[:LISTED]
+    return [
+        Needed(row.agent, "action", row.status, row.purpose, row.tool_name, row.error, row.pk)
+        for row in rows
+        if row.agent is not None
+    ]
+
+
+def doubtful() -> QuerySet[Action]:
+    """What belongs to no run and may or may not have happened."""
+    found = Action.objects.filter(status="in_doubt", step_id__isnull=True, agent__isnull=False)
+    return found.select_related("agent")
+
+
+def action_in_doubt(reader: User, pk: uuid.UUID) -> Action:
+    found = doubtful().filter(pk=pk).first() if holds(reader, "runs.view") else None
+    if found is None:
+        raise Absent
+    return found
 
 
 STOPPED = (*ASKS, "loop")

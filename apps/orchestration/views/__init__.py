@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from apps.orchestration.views.limits import KINDS, lift, limits, set_limit
-from apps.orchestration.views.runs import VERBS, attention, change, mend, run, runs
+from apps.orchestration.views.runs import (
+    MENDING,
+    SETTLING,
+    VERBS,
+    attention,
+    change,
+    mend,
+    run,
+    runs,
+    settle,
+)
 
 __all__ = [
     "KINDS",
+    "MENDING",
+    "SETTLING",
     "VERBS",
     "attention",
     "change",
@@ -16,4 +28,5 @@ __all__ = [
     "run",
     "runs",
     "set_limit",
+    "settle",
 ]

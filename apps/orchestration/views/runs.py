@@ -14,6 +14,7 @@ from apps.orchestration import queries, services
 from apps.orchestration.forms import ReasonForm
 from apps.orchestration.models import Run, Workflow
 from apps.orchestration.states import RUN_MOVES, RunStatus
+from apps.runtime import outside
 
 
 @needs("runs.view")
@@ -119,6 +120,55 @@ def mend(request: PersonRequest, pk: uuid.UUID, verb: str) -> HttpResponse:
                 actor=request.user, step=step, happened=verb == "happened", reason=reason
             )
         return told(request, "Recorded; the run goes on.", run_url(step.run))
-    context = {"step": step, "verb": verb, "form": form}
+    context = {
+        "what": f"{step.run.reference} · {step.purpose or step.key}",
+        "kind": "step",
+        "row": step,
+        "back": run_url(step.run),
+        "words": MENDING[verb],
+        "form": form,
+    }
     status = 422 if form.errors else 200
     return render(request, "orchestration/mend.html", context, status=status)
+
+
+MENDING = {
+    "requeue": ("Try the step again", "The step gets a new set of attempts."),
+    "happened": ("It did happen", "The step counts as done; it is not carried out again."),
+    "not-happened": ("It did not happen", "The step is carried out from the start."),
+}
+
+
+@needs("runs.operate")
+def settle(request: PersonRequest, pk: uuid.UUID, verb: str) -> HttpResponse:
+    """Says what became of an outside agent's call whose end nobody knows."""
+    action = queries.action_in_doubt(request.user, pk)
+    form = ReasonForm(request.POST or None)
+    back = reverse("orchestration:attention")
+    if request.method == "POST" and form.is_valid():
+        outside.settle_doubt(
+            actor=request.user,
+            action=action,
+            happened=verb == "happened",
+            reason=form.cleaned_data["reason"],
+        )
+        return told(request, "Recorded; the agent is told when it asks.", back)
+    context = {
+        "what": f"{action.agent} · {action.purpose or action.tool_name}",
+        "kind": "action",
+        "row": action,
+        "back": back,
+        "words": SETTLING[verb],
+        "form": form,
+    }
+    status = 422 if form.errors else 200
+    return render(request, "orchestration/mend.html", context, status=status)
+
+
+SETTLING = {
+    "happened": ("It did happen", "The action counts as done; it is not carried out again."),
+    "not-happened": (
+        "It did not happen",
+        "The action counts as failed. The agent may ask for it anew, and is judged anew.",
+    ),
+}

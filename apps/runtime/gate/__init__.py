@@ -7,7 +7,7 @@ record. Anything that goes wrong while judging is a deny or a review, never an a
 
 from __future__ import annotations
 
-from apps.runtime.gate.doors import attempt, foreseen, look_up, resolve, resume
+from apps.runtime.gate.doors import attempt, foreseen, give_up, look_up, resolve, resume
 from apps.runtime.gate.reading import Reading
 from apps.runtime.gate.reading import read as look
 from apps.runtime.gate.second import reopen
@@ -17,6 +17,7 @@ __all__ = [
     "Reading",
     "attempt",
     "foreseen",
+    "give_up",
     "look",
     "look_up",
     "reopen",

@@ -254,11 +254,15 @@ def dispatch(action: Action, request: ApprovalRequest, case: Case, work: Work | 
     if own:
         return outcome_of(action)
     outcome = effects.carry_out(action, case.facts, work)
-    approvals.mark_execution(
-        request_id=request.pk,
-        execution={"done": "succeeded", "in_doubt": "in_doubt"}.get(outcome.status, "failed"),
-    )
+    mark(action, outcome)
     return outcome
+
+
+def mark(action: Action, outcome: Outcome) -> None:
+    """Notes with the approval, if there was one, what became of what it allowed."""
+    execution = {"done": "succeeded", "in_doubt": "in_doubt"}.get(outcome.status, "failed")
+    if action.approval_id is not None:
+        approvals.mark_execution(request_id=action.approval_id, execution=execution)
 
 
 EXECUTE_TOO_LATE = Stopped("too_late", "The approval ran out before it could be carried out.")
@@ -287,7 +291,23 @@ def look_up(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
         if work:
             work.check()
         effects.close_effect(effects.call_of(action, {}), EffectStatus.DONE, found)
-        return effects.finish(action, work, found)
+        outcome = effects.finish(action, work, found)
+        mark(action, outcome)
+    return outcome
+
+
+def give_up(*, action_id: uuid.UUID) -> Outcome:
+    """An outside call whose process died while it acted for the caller. What had not begun has
+    failed; of what had, the tool is asked, and then a person. It is never tried again."""
+    action = Action.objects.select_related("tool").get(pk=action_id)
+    begun = Effect.objects.filter(pk=action.idem_key, status=EffectStatus.DISPATCHING)
+    if not begun.exists():
+        effects.clear_up(action)
+    else:
+        effects.doubt(action, None, effects.UNKNOWN)
+    outcome = outcome_of(action)
+    mark(action, outcome)
+    return look_up(action_id=action_id) if outcome.status == "in_doubt" else outcome
 
 
 def resolve(*, action_id: uuid.UUID, happened: bool, reason: str) -> Outcome:
@@ -303,5 +323,13 @@ def resolve(*, action_id: uuid.UUID, happened: bool, reason: str) -> Outcome:
             move(action, to=ActionStatus.FAILED, settled_at=now(), error=reason)
             budgets.settle(action, None)
             effect.delete()
-        record(type="action.reported", object=action, reason=reason, run_id=action.run_id)
-    return outcome_of(action)
+        record(
+            type="action.reported",
+            object=action,
+            outcome="done" if happened else "failed",
+            reason=reason,
+            run_id=action.run_id,
+        )
+        outcome = outcome_of(action)
+        mark(action, outcome)
+    return outcome
