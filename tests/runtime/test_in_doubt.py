@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from apps.access.models import User
 from apps.approvals.models import ApprovalRequest
@@ -16,6 +17,7 @@ from apps.common.errors import Conflict, NotPermitted
 from apps.ledger.models import LedgerEvent
 from apps.ledger.queries import texts_of_acts
 from apps.orchestration.queries import attention
+from apps.orchestration.queries.runs import doubtful as doubtful_actions
 from apps.registry.models import Agent
 from apps.runtime import gate, outside
 from apps.runtime.models import Action, Effect
@@ -144,3 +146,9 @@ def test_the_approval_tells_what_became_of_it(
     outside.settle_doubt(actor=operator, action=action, happened=False, reason="Not there.")
     request.refresh_from_db()
     assert request.execution == "failed"
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own way to tell its plan")
+def test_what_is_unsettled_is_found_by_its_own_small_index(db: None) -> None:
+    for rows in (doubtful_actions().order_by("settled_at"), outside.unsettled("executing")):
+        assert "action_unsettled" in rows.explain()

@@ -18,6 +18,7 @@ from apps.orchestration.models import Pulse, Run, Step
 from apps.orchestration.states import ASKS, BUDGET, NEEDS_PERSON, OPEN_STEPS
 from apps.registry.models import Agent
 from apps.registry.signals import InFlight
+from apps.runtime import outside
 from apps.runtime.models import Action, Effect
 
 LISTED = 200
@@ -233,7 +234,7 @@ def attention(reader: User) -> list[Needed]:
 
 
 def doubts() -> list[Needed]:
-    rows = doubtful().order_by("-at", "-pk")[:LISTED]
+    rows = doubtful().order_by("settled_at")[:LISTED]
     return [
         Needed(row.agent, "action", row.status, row.purpose, row.tool_name, row.error, row.pk)
         for row in rows
@@ -243,8 +244,7 @@ def doubts() -> list[Needed]:
 
 def doubtful() -> QuerySet[Action]:
     """What belongs to no run and may or may not have happened."""
-    found = Action.objects.filter(status="in_doubt", step_id__isnull=True, agent__isnull=False)
-    return found.select_related("agent")
+    return outside.unsettled("in_doubt").filter(agent__isnull=False).select_related("agent")
 
 
 def action_in_doubt(reader: User, pk: uuid.UUID) -> Action:
