@@ -11,7 +11,7 @@ from apps.council.states import PERIOD_WORDS, Function, MeasureKind, MotionClass
 from apps.policies.models import Policy
 from apps.policies.states import VersionStatus
 from apps.registry.models import Agent, Tool
-from apps.registry.rules import scope_problem
+from apps.registry.rules import BadScope, scope_from
 from apps.registry.states import AgentStatus, ToolStatus
 
 
@@ -24,21 +24,28 @@ class WhyForm(forms.Form):
     )
 
 
+SCOPE_EXAMPLE = "amount at most 100000\ncurrency one of EUR, USD"
+
+
 class GrantMotionForm(WhyForm):
     tool = forms.ModelChoiceField(queryset=Tool.objects.order_by("name"))
-    scope = forms.JSONField(
+    scope = forms.CharField(
         required=False,
-        initial=dict,
-        help_text='Conditions by argument, such as {"amount": {"max": 1000}}; {} for all.',
+        max_length=4000,
+        label="Only when",
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": SCOPE_EXAMPLE}),
+        help_text="One condition on a line, for example: amount at most 100000, or: currency one "
+        "of EUR, USD. Amounts are in cents. All must hold; empty covers every call of the tool.",
     )
     valid_days = forms.IntegerField(min_value=1, max_value=365, initial=90, label="Valid for days")
     field_order = ("tool", "scope", "valid_days", "rationale")
 
-    def clean_scope(self) -> Any:
-        scope = self.cleaned_data["scope"] or {}
-        if problem := scope_problem(scope):
-            raise forms.ValidationError(problem)
-        return scope
+    def clean_scope(self) -> dict[str, Any]:
+        tool = self.cleaned_data.get("tool")
+        try:
+            return scope_from(self.cleaned_data["scope"], tool.input_schema if tool else None)
+        except BadScope as error:
+            raise forms.ValidationError(str(error)) from error
 
 
 class CheckpointMotionForm(WhyForm):

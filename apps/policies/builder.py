@@ -85,6 +85,11 @@ GENERAL = (
     Attribute("session.actions", "actions in this task so far", "integer"),
     Attribute("agent.risk_tier", "risk of the agent", "string"),
     Attribute("agent.environment", "environment of the agent", "string"),
+    Attribute("agent.department", "department that answers for the agent", "string", True),
+    Attribute("agent.actions_last_hour", "actions of the agent in the last hour", "integer", True),
+    Attribute(
+        "agent.actions_last_day", "actions of the agent in the last 24 hours", "integer", True
+    ),
     Attribute("resource.data_class", "data class of the tool", "string"),
     Attribute("now.time", "time of day (UTC)", "time"),
 )
@@ -386,12 +391,12 @@ TEMPLATES: dict[str, tuple[str, Sentence]] = {
         ),
     ),
     "data-class": (
-        "Personal data stays inside",
+        "Personal data stays in its department",
         Sentence(
-            "data-class", "Personal data is not sent after text from outside was read.",
+            "data-class", "Personal data is for the agents of its own department.",
             conditions=(
                 Condition("resource.data_class", "==", "personal"),
-                Condition("session.untrusted_read", "true"),
+                Condition("agent.department", "!=", "people"),
             ),
         ),
     ),
@@ -410,10 +415,10 @@ TEMPLATES: dict[str, tuple[str, Sentence]] = {
         ),
     ),
     "rate": (
-        "A limit per task",
+        "A limit per agent and hour",
         Sentence(
-            "rate", "More than 100 actions in one task need a look.",
-            conditions=(Condition("session.actions", ">", 100),), then="ask", hours=4,
+            "rate", "More than 100 actions of one agent in an hour need a look.",
+            conditions=(Condition("agent.actions_last_hour", ">=", 100),), then="ask", hours=4,
         ),
     ),
     "irreversible": (

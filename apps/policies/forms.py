@@ -43,7 +43,7 @@ class CaseForm(forms.Form):
     def request(self, moment: Any) -> dict[str, Any]:
         """The request in its recorded form, at a moment that the case keeps."""
         slug = self.cleaned_data["agent"]
-        agent = Agent.objects.filter(slug=slug).first()
+        agent = Agent.objects.filter(slug=slug).select_related("sponsor").first()
         return {
             "agent": slug,
             "roles": list(agent.roles) if agent else [],
@@ -57,6 +57,11 @@ class CaseForm(forms.Form):
                     "version": agent.version if agent else 1,
                     "risk_tier": agent.risk_tier if agent else "medium",
                     "environment": agent.environment if agent else "production",
+                    **(
+                        {"department": agent.sponsor.slug, "data_classes": agent.data_classes}
+                        if agent
+                        else {}
+                    ),
                 },
                 "approvals": [],
                 "now": moment,

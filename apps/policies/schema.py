@@ -91,6 +91,12 @@ def context_type(spec: ToolSpec) -> CedarType:
         "version": flag(long),
         "risk_tier": flag(),
         "environment": flag(),
+        # Optional: what was recorded before they were known has none; the counts are there while
+        # a rule reads them.
+        "department": flag(required=False),
+        "data_classes": flag({"type": "Set", "element": STRING}, required=False),
+        "actions_last_hour": flag(long, required=False),
+        "actions_last_day": flag(long, required=False),
     }
     return {
         "type": "Record",

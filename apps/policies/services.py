@@ -88,6 +88,15 @@ def judged(request: JudgementRequest, stamp: snapshot.Stamp | None) -> Judgement
     )
 
 
+def paced(stamp: snapshot.Stamp) -> bool:
+    """Whether a rule reads how much the agent has done lately. In doubt it is counted: without the
+    number such a rule would not hold."""
+    try:
+        return snapshot.current(stamp).paced
+    except Exception:  # noqa: BLE001 - `judge` meets the same and refuses
+        return True
+
+
 def keep(
     request: JudgementRequest,
     judgement: Judgement,

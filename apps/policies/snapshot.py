@@ -22,6 +22,8 @@ from apps.registry.models import Grant, Tool
 from apps.registry.rules import ToolSpec
 
 MOST_SLICES = 4_096
+# What an agent has done lately is counted only while a rule, in force or in shadow, reads it.
+PACE = "actions_last_"
 _STAMPS = (
     "SELECT (SELECT number FROM policies_policystamp WHERE id = 1),"
     " (SELECT number FROM registry_registrystamp WHERE id = 1)"
@@ -75,6 +77,7 @@ class Snapshot:
     specs: dict[str, ToolSpec]
     versions: dict[str, int]
     digest: str
+    paced: bool
     slices: OrderedDict[tuple[str, str, tuple[str, ...]], Slice] = field(
         default_factory=OrderedDict
     )
@@ -157,7 +160,18 @@ def load(stamp: Stamp) -> Snapshot:
         specs={tool.name: tool.spec for tool in Tool.objects.all()},
         versions=versions,
         digest=digest(digests),
+        paced=any(PACE in json.dumps(each.source) for each in rules) or shadows_paced(),
     )
+
+
+def shadows_paced() -> bool:
+    return PolicyVersion.objects.filter(shadow_since__isnull=False, text__contains=PACE).exists()
+
+
+def paced_lately() -> bool:
+    """Whether a rule that this process knows of reads how much an agent has done lately."""
+    held = _held.get(DEFAULT_DB_ALIAS)
+    return held is not None and held.paced
 
 
 def keeper(status: str) -> Any:

@@ -55,7 +55,7 @@ class Directory:
 
     def agent(self, pk: int) -> Agent | None:
         def look() -> Any:
-            return Agent.objects.select_related("owner").filter(pk=pk).first()
+            return Agent.objects.select_related("owner", "sponsor").filter(pk=pk).first()
 
         found: Agent | None = self.kept(("agent", pk), look)
         return found

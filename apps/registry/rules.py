@@ -144,6 +144,63 @@ def scope_problem(scope: Any) -> str:
     return ""
 
 
+class BadScope(ValueError):
+    """A line of a scope that cannot be read, in words for whoever wrote it."""
+
+
+CONDITION = re.compile(r"(\S+)\s+(at most|at least|one of)\s+(.+)")
+WORDS_OF = {"at most": "max", "at least": "min", "one of": "in"}
+
+
+def scope_from(text: str, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A scope from lines such as `amount at most 1000`. With the tool's input schema, arguments
+    that it does not have, or that cannot be compared so, are told. Raises BadScope."""
+    scope: dict[str, Any] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        found = CONDITION.fullmatch(line.strip())
+        if found is None:
+            raise BadScope(
+                f"Line {number}: write an argument, then at most, at least or one of, then the "
+                "value; for example: amount at most 1000."
+            )
+        name, words, value = found.groups()
+        conditions = scope.setdefault(name, {})
+        if WORDS_OF[words] in conditions:
+            raise BadScope(f"Line {number}: {name} {words} is there twice.")
+        try:
+            conditions[WORDS_OF[words]] = scope_value(name, words, value, schema)
+        except BadScope as error:
+            raise BadScope(f"Line {number}: {error}") from None
+    return scope
+
+
+def scope_value(name: str, words: str, value: str, schema: Mapping[str, Any] | None) -> Any:
+    known = schema.get("properties", {}) if schema is not None else {}
+    if schema is not None and name not in known:
+        has = f"it has {', '.join(sorted(known))}" if known else "it has none"
+        raise BadScope(f"the tool has no argument {name}; {has}.")
+    kind = known.get(name, {}).get("type")
+    if isinstance(kind, list):
+        kind = next((each for each in kind if each != "null"), None)
+    if words != "one of":
+        if kind not in (None, "integer"):
+            raise BadScope(f"{name} is no whole number; use one of.")
+        return whole(name, value)
+    values = [part.strip() for part in value.split(",") if part.strip()]
+    if not values or kind not in (None, "integer", "string"):
+        raise BadScope(f"{name} takes words or whole numbers, with commas between them.")
+    return [whole(name, part) for part in values] if kind == "integer" else values
+
+
+def whole(name: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise BadScope(f"{name} is compared with a whole number, not with {value}.") from None
+
+
 def is_plain_list(value: Any) -> bool:
     return (
         isinstance(value, list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,43 @@ def test_an_agent_goes_to_work_and_gets_permissions_by_motions(
     assert agent.status == "active"
     assert live_grants().get(agent=agent).scope == {"amount": {"max": 5}}
     assert effect("book", agent) == "allow"
+
+
+def test_a_scope_is_typed_in_lines_and_a_bad_one_keeps_what_was_typed(
+    council: Council, owner: User, agent: Agent, signed_in: Callable[[User], Client]
+) -> None:
+    tool = register_tool(
+        actor=None,
+        spec=spec_named("shelf.pay", executor="agent", input_schema={
+            "type": "object",
+            "properties": {"amount": {"type": "integer"}, "currency": {"type": "string"}},
+            "additionalProperties": False,
+        }),
+    )  # fmt: skip
+    page, url = signed_in(owner), f"/decisions/propose/grant/{agent.slug}"
+    typed = {"tool": tool.pk, "valid_days": 30, "rationale": "It pays small sums."}
+    for scope, words in BAD_SCOPES:
+        answer = page.post(url, {**typed, "scope": scope})
+        shown = html.unescape(answer.content.decode())
+        assert (answer.status_code, words in shown, scope in shown) == (422, True, True), scope
+        assert "It pays small sums." in shown
+    assert not Motion.objects.exists()
+    scope = "amount at least 1\namount at most 500\n\ncurrency one of EUR, USD"
+    assert page.post(url, {**typed, "scope": scope}).status_code == 302
+    assert Motion.objects.get().payload["scope"] == {
+        "amount": {"min": 1, "max": 500},
+        "currency": {"in": ["EUR", "USD"]},
+    }
+
+
+BAD_SCOPES = [
+    ('{"amount": {"max": 5}}', "Line 1: write an argument"),
+    ("amount at most 5\nsum at most 5", "Line 2: the tool has no argument sum"),
+    ("amount at most many", "compared with a whole number, not with many"),
+    ("amount at most 5\namount at most 6", "Line 2: amount at most is there twice"),
+    ("currency at most 5", "currency is no whole number"),
+    ("amount one of ,", "amount takes words or whole numbers"),
+]
 
 
 def test_a_tool_that_changed_meanwhile_is_not_granted(

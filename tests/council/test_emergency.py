@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, NotPermitted
 from apps.council.models import Measure, Motion
 from apps.council.services import ballots, emergency, sweeps
+from apps.council.templatetags.measures import measures_over
 from apps.ledger.models import LedgerEvent
 from apps.policies.models import PolicyVersion
 from apps.registry.models import Agent, Tool
@@ -67,6 +69,21 @@ def test_the_page_of_what_is_held_shows_the_measure_and_its_end(
         shown = page.get(url).content.decode()
         assert f"/council/emergency/{measure.reference}" in shown
         assert "ends by itself" in shown
+
+
+def test_the_page_of_a_run_shows_what_holds_its_agents_and_tools(
+    council: Council, agent: Agent, tool: Tool
+) -> None:
+    lines = [SimpleNamespace(step=SimpleNamespace(agent=agent, tool=tool.name))] * 2
+    assert measures_over(lines) == ""
+    held = [taken(council, "review_agent", agent.slug), taken(council, "deny_tool", tool.name)]
+    shown = measures_over(lines)
+    for measure in held:
+        assert shown.count(f"/council/emergency/{measure.reference}") == 1
+    assert shown.count("ends by itself") == 2
+    for measure in held:
+        lapse(measure)
+    assert measures_over(lines) == ""
 
 
 def test_the_lapse_comes_late_when_the_scheduler_was_down(council: Council, agent: Agent) -> None:

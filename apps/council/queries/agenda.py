@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Q
+
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.clock import now
 from apps.common.errors import Absent
 from apps.council import rules
-from apps.council.models import Certification, Motion, Sitting
+from apps.council.models import Certification, Motion, Seat, Sitting
 from apps.council.queries.seats import TiesOf, live_seats, places
-from apps.policies.bench import rules_in_force
 from apps.policies.models import JudgedRequest
 from apps.policies.queries import in_force
+from apps.policies.text import compile_text
 from apps.registry.queries import live_grants
 from apps.runtime.models import Action
 
@@ -36,11 +38,14 @@ class Forecast:
 
 
 def forecast(
-    motions: Sequence[Motion], constitution: rules.Constitution, ties_of: TiesOf
+    motions: Sequence[Motion],
+    constitution: rules.Constitution,
+    ties_of: TiesOf,
+    seats: Sequence[Seat] | None = None,
 ) -> list[Forecast]:
     """What a ballot that opened now would look like. Where one is open already, its electorate is
     fixed and its page shows it."""
-    seats = list(live_seats())
+    seats = list(live_seats()) if seats is None else seats
     found = []
     for each in motions:
         sitting = places(each, seats, ties_of)
@@ -60,9 +65,9 @@ def forecast(
 
 def certifications(until: dt.date) -> list[Certification]:
     """What falls due until the day, and is still there to be certified."""
-    rows = list(Certification.objects.filter(due_on__lte=until).order_by("due_on", "pk")[:200])
-    grants = set(live_grants().values_list("pk", flat=True))
-    return [row for row in rows if row.object_type != "grant" or row.object_id in grants]
+    there = ~Q(object_type="grant") | Exists(live_grants().filter(pk=OuterRef("object_id")))
+    rows = Certification.objects.filter(there, due_on__lte=until)
+    return list(rows.order_by("due_on", "pk")[:200])
 
 
 def unused_grants() -> list[Any]:
@@ -79,19 +84,17 @@ def unused_grants() -> list[Any]:
 def silent_rules() -> list[tuple[str, str]]:
     """Rules in force for a week that matched nothing among the newest judged requests."""
     since = now() - dt.timedelta(days=7)
-    old = {
-        version.policy.slug
-        for version in in_force()
-        if version.activated_at and version.activated_at <= since
-    }
+    versions = list(in_force())
     matched: set[str] = set()
     rows = JudgedRequest.objects.exclude(effect="allow").order_by("-at", "-pk")
     for found in rows.values_list("rules", flat=True)[:COUNTED]:
         matched.update(found)
     return [
         (each.rule.policy, each.rule.rule_id)
-        for each in rules_in_force()
-        if each.rule.policy in old and each.rule.key not in matched
+        for version in versions
+        if version.activated_at and version.activated_at <= since
+        for each in compile_text(version.text, policy=version.policy.slug, version=version.number)
+        if each.rule.key not in matched
     ]
 
 

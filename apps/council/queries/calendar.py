@@ -37,9 +37,11 @@ def calendar(reader: User, day: dt.timedelta) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.at)
 
 
-def dates(day: dt.timedelta) -> list[Entry]:
-    """Everything but what is to be looked at again, which the agenda lists one by one."""
-    found = [*of_motions(), *of_questions(), *of_sittings(), *of_measures(day)]
+def dates(day: dt.timedelta, reports: Sequence[Measure] | None = None) -> list[Entry]:
+    """Everything but what is to be looked at again, which the agenda lists one by one. `reports`
+    are those outstanding, where the caller has read them."""
+    reports = unreported() if reports is None else reports
+    found = [*of_motions(), *of_questions(), *of_sittings(), *of_measures(day, reports)]
     return sorted(found, key=lambda entry: entry.at)
 
 
@@ -66,12 +68,12 @@ def of_sittings() -> Iterator[Entry]:
         yield Entry(str(row.pk), row.starts_at, "Sitting", str(row), url)
 
 
-def of_measures(day: dt.timedelta) -> Iterator[Entry]:
+def of_measures(day: dt.timedelta, reports: Sequence[Measure]) -> Iterator[Entry]:
     running = Measure.objects.filter(status=MeasureStatus.IN_FORCE, ends_at__isnull=False)
     for row in running.order_by("ends_at")[:MOST]:
         url = reverse("council:measure", args=[row.number])
         yield Entry(f"{row.pk}-end", row.ends_at or now(), "Measure lapses", str(row), url)
-    for row in unreported():
+    for row in reports:
         url = reverse("council:measure", args=[row.number])
         due = (row.began_at or row.asked_at) + REPORT_DAYS * day
         yield Entry(f"{row.pk}-report", due, "Report due", str(row), url)

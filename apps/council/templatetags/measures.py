@@ -1,16 +1,45 @@
-"""What an emergency measure holds, on the pages of agents and tools below the council."""
+"""What an emergency measure holds, on the pages of agents, tools and runs below the council."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django import template
+from django.db.models import Q
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.common.templatetags.ui import due, tag
 from apps.council.models import Measure
+from apps.council.states import MeasureKind, MeasureStatus
 
 register = template.Library()
+MOST = 20
+
+
+@register.simple_tag
+def measures_over(lines: Sequence[Any]) -> SafeString:
+    """A note for each measure in force that holds an agent or a tool of a run's steps."""
+    agents = {line.step.agent.slug for line in lines}
+    tools = {line.step.tool for line in lines}
+    of_agents = Q(kind__in=(MeasureKind.SUSPEND_AGENT, MeasureKind.REVIEW_AGENT), target__in=agents)
+    of_tools = Q(kind=MeasureKind.DENY_TOOL, target__in=tools)
+    found = Measure.objects.filter(of_agents | of_tools, status=MeasureStatus.IN_FORCE)
+    return format_html_join(
+        "",
+        '<p class="note">{} <a href="{}">{}</a> · ends by itself: {}</p>',
+        (
+            (
+                tag("danger", "Emergency measure"),
+                reverse("council:measure", args=[measure.number]),
+                measure,
+                due(measure.ends_at),
+            )
+            for measure in found.order_by("number")[:MOST]
+        ),
+    )
 
 
 @register.simple_tag

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,12 +11,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.access.guards import PersonRequest, needs
 from apps.access.queries import holds
-from apps.common.clock import now
+from apps.common.clock import now, one_moment
 from apps.common.middleware import told
 from apps.common.templatetags.ui import span_in_words
 from apps.council import queries
 from apps.council.calendar import as_ics
-from apps.council.models import Certification
+from apps.council.models import Certification, Seat
 from apps.council.queries import calendar as dates
 from apps.council.rules import POWERS, Constitution
 from apps.council.services import certifications
@@ -26,11 +27,11 @@ from apps.council.states import MotionClass
 NEXT_DATES = 6
 
 
-def agenda(rules: Constitution) -> dict[str, Any]:
+def agenda(rules: Constitution, seats: Sequence[Seat]) -> dict[str, Any]:
     """What the council has to deal with; it fills itself."""
-    found = queries.open_motions()
+    motions = queries.open_motions()
     return {
-        "forecast": queries.forecast(found, rules, ties_for(found)),
+        "forecast": queries.forecast(motions, rules, ties_for(motions), seats),
         "escalated": queries.escalated_objections(),
         "reports": dates.unreported(),
         "certifications": queries.certifications(certifications.soon()),
@@ -40,13 +41,15 @@ def agenda(rules: Constitution) -> dict[str, Any]:
     }
 
 
+@one_moment()
 @needs("council.view")
 def council(request: PersonRequest) -> HttpResponse:
     rules = constitution()
     seats = list(queries.live_seats().order_by("function"))
     seat = next((each for each in seats if each.user_id == request.user.pk), None)
+    shown = agenda(rules, seats)
     context = {
-        **agenda(rules),
+        **shown,
         "seats": seats,
         "classes": [
             (MotionClass(name).label, rules.periods[name], rules.rules_for(name, loosens=False))
@@ -55,7 +58,7 @@ def council(request: PersonRequest) -> HttpResponse:
         "rules": rules,
         "authority": queries.named_authority(rules),
         "measures": queries.measures(request.user),
-        "dates": dates.dates(days(1))[:NEXT_DATES],
+        "dates": dates.dates(days(1), shown["reports"])[:NEXT_DATES],
         "sittings": queries.sittings(request.user),
         "may_certify": seat is not None,
         "has_power": seat is not None and seat.function in POWERS,

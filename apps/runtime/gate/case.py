@@ -21,7 +21,7 @@ from apps.registry import directory
 from apps.registry import queries as registry
 from apps.registry.models import Agent, Tool
 from apps.runtime import connectors, limits, sampling, schemas
-from apps.runtime.gate.reading import Reading, read, session_name
+from apps.runtime.gate.reading import Reading, pace_of, read, session_name
 from apps.runtime.models import Budget, Session
 from apps.runtime.rules import CallContext, Stopped, binding, intent
 from apps.runtime.toolbox import Connector, Preview, Rejected, Unavailable
@@ -258,6 +258,9 @@ def context_of(case: Case, agent: Agent) -> dict[str, Any]:
             "version": agent.version,
             "risk_tier": agent.risk_tier,
             "environment": agent.environment,
+            "department": agent.sponsor.slug,
+            "data_classes": list(agent.data_classes),
+            **pace(case),
         },
         "approvals": list(case.approvals),
         "now": case.read.moment,
@@ -265,6 +268,14 @@ def context_of(case: Case, agent: Agent) -> dict[str, Any]:
     if case.call.on_behalf_of:
         context["on_behalf_of"] = case.call.on_behalf_of
     return context
+
+
+def pace(case: Case) -> dict[str, int]:
+    """What the agent has done lately, this action not counted; only where a rule reads it."""
+    found = case.read.pace
+    if found is None and policies.paced(case.read.stamp):
+        found = pace_of(case.agent_id)
+    return dict(zip(("actions_last_hour", "actions_last_day"), found, strict=True)) if found else {}
 
 
 def sample(case: Case) -> None:

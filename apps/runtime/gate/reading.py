@@ -15,6 +15,7 @@ from apps.access.models import Department
 from apps.common import clock
 from apps.common.rows import one
 from apps.policies.models import PolicyStamp
+from apps.policies.snapshot import paced_lately
 from apps.registry import directory
 from apps.registry.models import Agent, RegistryStamp
 from apps.runtime.models import Action, Budget, Circuit, Rate, Session
@@ -24,13 +25,15 @@ from apps.runtime.rules import CallContext
 @dataclass(frozen=True)
 class Reading:
     """`earlier` is the newest action of the same step or key; `limited` says that a rate, a
-    circuit or a budget may concern the call and has to be looked at."""
+    circuit or a budget may concern the call and has to be looked at; `pace` is how much the agent
+    has done in the last hour and day, counted only where a rule reads it."""
 
     registry: directory.Reading
     policies: int
     limited: bool
     earlier: uuid.UUID | None
     session: Session | None
+    pace: tuple[int, int] | None = None
 
     @property
     def moment(self) -> dt.datetime:
@@ -41,12 +44,13 @@ class Reading:
         return self.policies, self.registry.stamp
 
 
+MOST_COUNTED = 10_000
 BY_STEP = "step_id = %s ORDER BY at DESC, id DESC LIMIT 1"
 BY_KEY = "agent_id = %s AND idem_key = %s AND step_id IS NULL"
 
 
 @cache
-def statement(vendor: str, *, by_step: bool) -> str:
+def statement(vendor: str, *, by_step: bool, paced: bool) -> str:
     tables = {
         model.__name__: model._meta.db_table
         for model in (
@@ -77,12 +81,31 @@ def statement(vendor: str, *, by_step: bool) -> str:
                 OR (budget.scope = 'department' AND budget.subject = sponsor.slug)
                 OR (budget.scope = 'run' AND budget.subject = %s)),
           (SELECT id FROM {Action} WHERE {same}),
-          s.id, s.credential_id, s.identified, s.untrusted_read, s.actions
+          s.id, s.credential_id, s.identified, s.untrusted_read, s.actions{pace}
         FROM (SELECT 1) AS one
         LEFT JOIN {Session} s ON s.agent_id = %s AND s.external_id = %s
     """
     same = BY_STEP if by_step else BY_KEY
-    return " ".join(text.format(clock=clock.sql(), same=same, **tables).split())
+    pace = f", {counts()}" if paced else ""
+    return " ".join(text.format(clock=clock.sql(), same=same, pace=pace, **tables).split())
+
+
+def counts() -> str:
+    """How many actions the agent has attempted in the last hour and in the last day."""
+    counted = (
+        "(SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE agent_id = %s AND at > {since}"
+        " LIMIT {most}) AS attempts)"
+    )
+    return ", ".join(
+        counted.format(table=Action._meta.db_table, since=clock.ago_sql(unit), most=MOST_COUNTED)
+        for unit in ("hour", "day")
+    )
+
+
+def pace_of(agent_id: int) -> tuple[int, int]:
+    """Asked for by itself: when rules came into force since this process last looked."""
+    hour, day = one(f"SELECT {counts()}", [agent_id, agent_id])
+    return hour, day
 
 
 def session_name(call: CallContext) -> str:
@@ -97,15 +120,18 @@ def read(*, agent_id: int, tool: str, call: CallContext) -> Reading:
     if by_step:
         same = [Action._meta.get_field("step_id").get_db_prep_value(call.step_id, connection)]
     concerning = [tool, agent_id, f"tool:{tool}", tool, agent_id, call.workflow]
-    values = [*concerning, *same, agent_id, session_name(call)]
-    answer = one(statement(connection.vendor, by_step=by_step), values)
-    moment, policies, registry, limited, earlier, *session = answer
+    paced = paced_lately()
+    counted = [agent_id, agent_id] if paced else []
+    values = [*concerning, *same, *counted, agent_id, session_name(call)]
+    answer = one(statement(connection.vendor, by_step=by_step, paced=paced), values)
+    moment, policies, registry, limited, earlier, *rest = answer
     return Reading(
         registry=directory.Reading(registry or 0, clock.parsed(moment)),
         policies=policies or 0,
         limited=bool(limited),
         earlier=uuid.UUID(str(earlier)) if earlier else None,
-        session=session_of(agent_id, call, session),
+        session=session_of(agent_id, call, rest[:5]),
+        pace=(rest[5], rest[6]) if paced else None,
     )
 
 
