@@ -76,7 +76,7 @@ def test_the_page_of_a_run_shows_what_holds_its_agents_and_tools(
 ) -> None:
     lines = [SimpleNamespace(step=SimpleNamespace(agent=agent, tool=tool.name))] * 2
     assert measures_over(lines) == ""
-    held = [taken(council, "review_agent", agent.slug), taken(council, "deny_tool", tool.name)]
+    held = [taken(council, "suspend_agent", agent.slug), taken(council, "deny_tool", tool.name)]
     shown = measures_over(lines)
     for measure in held:
         assert shown.count(f"/council/emergency/{measure.reference}") == 1
