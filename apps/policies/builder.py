@@ -202,7 +202,11 @@ def action_of(does: str) -> str:
 def test_of(condition: Condition, attribute: Attribute | None) -> list[str]:
     """The Cedar expressions of one condition; an optional attribute is asked for first."""
     if attribute is None:
-        raise Unfinished("conditions", f"{condition.path} is not known for this action.")
+        words = label(condition.path.rpartition(".")[2]).lower()
+        raise Unfinished(
+            "conditions",
+            f"Choose an action of which “{words}” is known, or take the condition out.",
+        )
     owner, _, name = condition.path.rpartition(".")
     place = "resource" if owner == "resource" else f"context.{owner}"
     if condition.op in ("has", "lacks"):

@@ -301,6 +301,8 @@ def rule(request: PersonRequest, slug: str) -> HttpResponse:
         "actions": slots.actions(),
         "cedar": cedar,
         "problem": problem,
+        "posted": request.method == "POST",
+        "lost": [each.path for each in sentence.conditions if each.path not in attributes],
         "templates": [(name, title) for name, (title, _) in builder.TEMPLATES.items()],
     }
     status = 422 if request.method == "POST" and problem else 200
