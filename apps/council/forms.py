@@ -35,7 +35,7 @@ class GrantMotionForm(WhyForm):
         label="Only when",
         widget=forms.Textarea(attrs={"rows": 4, "placeholder": SCOPE_EXAMPLE}),
         help_text="One condition on a line, for example: amount at most 100000, or: currency one "
-        "of EUR, USD. Amounts are in cents. All must hold; empty covers every call of the tool.",
+        "of EUR, USD. Amounts are mostly in cents. All must hold; empty covers every call.",
     )
     valid_days = forms.IntegerField(min_value=1, max_value=365, initial=90, label="Valid for days")
     field_order = ("tool", "scope", "valid_days", "rationale")
