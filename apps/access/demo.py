@@ -49,6 +49,9 @@ def people() -> tuple[DemoPerson, ...]:
             "bruno", "Bruno Keller", "finance", ("approver",), "approves payments and vendors"
         ),
         DemoPerson("clara", "Clara Novak", "procurement", ("approver",), "approves vendor data"),
+        DemoPerson(
+            "dana", "Dana Whitfield", "finance", ("approver",), "the next level: finance lead"
+        ),
         DemoPerson("auditor", "Noor Haddad", "audit", ("auditor",), "reads and proves"),
         DemoPerson(
             "operator", "Sam Whitlock", "finance", ("operator",), "runs the agents, owns them"

@@ -39,6 +39,7 @@
     if (event.target.closest("[data-open-keys]")) one("#keys")?.showModal();
     const close = event.target.closest("[data-close]");
     if (close) close.closest("dialog").close();
+    for (const menu of all("[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;
   });
 
   const items = () => all("[data-item]");
@@ -108,6 +109,8 @@
       return;
     }
     if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
+    const menu = event.key === "Escape" && one("[data-menu][open]");
+    if (menu) { menu.open = false; one("summary", menu).focus(); return; }
     if (!shortcutsOn() || event.ctrlKey || event.metaKey || event.altKey) return;
     if (typing(event.target) || one("dialog[open]")) return;
     if (waitingForGo) { waitingForGo = false; go(event.key); event.preventDefault(); return; }

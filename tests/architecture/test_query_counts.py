@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.access.models import User
-from apps.approvals.models import ApprovalRequest
+from apps.approvals.models import ApprovalRequest, StandingApproval
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run
 from apps.pilots.invoices.models import InvoiceDocument
@@ -28,6 +28,7 @@ MUCH = 6
 def pages() -> dict[str, tuple[str, str]]:
     item = ApprovalRequest.objects.order_by("created_at")[0]
     run = Run.objects.order_by("created_at")[0]
+    standing = StandingApproval.objects.get()
     event = LedgerEvent.objects.order_by("at")[0]
     document = InvoiceDocument.objects.order_by("received_at")[0]
     return {
@@ -43,6 +44,20 @@ def pages() -> dict[str, tuple[str, str]]:
         "training": ("admin", "/inbox/training"),
         "levels": ("amara", "/inbox/levels"),
         "skipped": ("amara", "/inbox/skipped"),
+        "queues": ("amara", "/inbox/queues"),
+        "queue": ("admin", "/inbox/queues/payments"),
+        "change queue": ("admin", "/inbox/queues/payments/change"),
+        "new checkpoint": ("admin", "/inbox/queues/payments/checkpoint"),
+        "timing": ("admin", "/inbox/checkpoints/payment-approval"),
+        "business hours": ("admin", "/inbox/calendars/office-hours"),
+        "reasons": ("admin", "/inbox/reasons"),
+        "standing": ("amara", "/inbox/standing"),
+        "standing one": ("amara", f"/inbox/standing/{standing.pk}"),
+        "freezes": ("admin", "/inbox/freezes"),
+        "edit": ("amara", f"/inbox/C-{item.number}/edit"),
+        "ask back": ("amara", f"/inbox/C-{item.number}/ask"),
+        "stand-ins": ("amara", "/inbox/stand-ins"),
+        "notices": ("amara", "/inbox/notices"),
         "agents": ("admin", "/agents/"),
         "agent": ("admin", "/agents/vendor-desk"),
         "tools": ("admin", "/agents/tools"),

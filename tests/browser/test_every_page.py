@@ -12,7 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from apps.access.models import User
-from apps.approvals.models import ApprovalRequest
+from apps.approvals.models import ApprovalRequest, Question, StandingApproval
+from apps.approvals.services import ask_back
 from apps.audit.models import EvidencePack
 from apps.audit.packs import services as packs
 from apps.common.clock import now
@@ -81,6 +82,14 @@ def evidence_pack() -> int:
     return pack.number
 
 
+def question_about(item: ApprovalRequest) -> object:
+    """What an approver asked the operator, who has not answered yet."""
+    if not Question.objects.exists():
+        clara, sam = (User.objects.get(username=name) for name in ("clara", "operator"))
+        ask_back(actor=clara, request_id=item.pk, asked=sam, text="Did you call the supplier?")
+    return Question.objects.get().pk
+
+
 def pages() -> dict[str, list[str]]:
     item, run = ApprovalRequest.objects.get(), Run.objects.get()
     run_agent = item.agent_id
@@ -102,6 +111,13 @@ def pages() -> dict[str, list[str]]:
             "/inbox/second-looks",
             "/inbox/skipped",
             "/inbox/stand-ins",
+            "/inbox/queues",
+            "/inbox/queues/payments",
+            "/inbox/standing",
+            f"/inbox/standing/{StandingApproval.objects.get().pk}",
+            "/inbox/freezes",
+            f"/inbox/C-{item.number}/edit",
+            f"/inbox/C-{item.number}/ask",
         ],
         "admin": [
             "/agents/",
@@ -115,6 +131,16 @@ def pages() -> dict[str, list[str]]:
             "/runs/limits/budget",
             "/me",
             "/inbox/training",
+            "/inbox/queues",
+            "/inbox/queues/new",
+            "/inbox/queues/payments",
+            "/inbox/queues/payments/change",
+            "/inbox/queues/payments/checkpoint",
+            "/inbox/checkpoints/payment-approval",
+            "/inbox/calendars/new",
+            "/inbox/calendars/office-hours",
+            "/inbox/reasons",
+            "/inbox/freezes",
             "/policies/",
             "/policies/vendor-bank-details",
             "/decisions/propose/seat",
@@ -129,6 +155,7 @@ def pages() -> dict[str, list[str]]:
             "/pilots/invoices/suppliers",
             "/pilots/invoices/upload",
             "/agents/vendor-desk/suspend",
+            f"/inbox/questions/{question_about(item)}",
         ],
         "auditor": [
             "/evidence/",

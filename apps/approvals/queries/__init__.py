@@ -32,9 +32,9 @@ from apps.approvals.queries.items import (
     facts_of,
     in_flight,
     notices_of,
+    read_parts,
     request_numbered,
     turned_down,
-    votes_of,
 )
 from apps.approvals.queries.life import (
     checkpoints_of,
@@ -221,6 +221,7 @@ __all__ = [
     "queues_asked",
     "queues_seen_by",
     "read_lent",
+    "read_parts",
     "reasons",
     "request_numbered",
     "reveal_of",
@@ -248,7 +249,6 @@ __all__ = [
     "vigilance_by_queue",
     "vigilance_of",
     "visible",
-    "votes_of",
     "waiting_count",
     "why_not",
     "why_not_review",

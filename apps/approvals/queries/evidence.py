@@ -73,7 +73,9 @@ class Pack:
     hours_to_use: int
 
 
-def pack_of(user: User, request: ApprovalRequest, *, answered: bool) -> Pack:
+def pack_of(
+    user: User, request: ApprovalRequest, *, answered: bool, moment: dt.datetime | None = None
+) -> Pack:
     """Everything shown about an item; `answered` says that this person has judged it already, so
     that what others decided need not be hidden any more."""
     evidence: Mapping[str, Any] = request.evidence
@@ -114,7 +116,7 @@ def pack_of(user: User, request: ApprovalRequest, *, answered: bool) -> Pack:
         same=same_target(user, request),
         alike=None if waits and own_judgement_first(user, request) else alike(request),
         since=since_looked(user, request) if waits else None,
-        brake=brake_for(user) if waits else "",
+        brake=brake_for(user, moment or now()) if waits else "",
         hours_to_use=hours_to_use(request),
     )
 
@@ -198,11 +200,16 @@ def since_looked(user: User, request: ApprovalRequest) -> Since | None:
 
 
 def moved_since(request: ApprovalRequest, moment: dt.datetime) -> list[str]:
-    votes = request.votes.filter(cast_at__gt=moment).order_by("cast_at")
-    found = [f"{vote.voter_label}: {word_for('choice', vote.choice)[1].lower()}." for vote in votes]
+    votes = sorted(request.votes.all(), key=lambda vote: vote.cast_at)
+    found = [
+        f"{vote.voter_label}: {word_for('choice', vote.choice)[1].lower()}."
+        for vote in votes
+        if vote.cast_at > moment
+    ]
     found += [
         f"The answer of {vote.voter_label} no longer counts."
-        for vote in request.votes.filter(void=True, cast_at__lte=moment)
+        for vote in votes
+        if vote.void and vote.cast_at <= moment
     ]
     if request.escalated_at and request.escalated_at > moment:
         found.append("It went to the second level as well.")
@@ -215,10 +222,10 @@ def comparable(evidence: Mapping[str, Any]) -> dict[str, Any]:
     return {**evidence.get("arguments", {}), **will.get("after", {}), **facts}
 
 
-def brake_for(user: User) -> str:
+def brake_for(user: User, moment: dt.datetime) -> str:
     votes = Vote.objects.filter(voter=user).order_by("-cast_at")
     answers = list(votes.values_list("cast_at", flat=True)[: brakes.LOOKED_BACK])
-    return brakes.advice(answers, now(), per_hour=settings.COUNCIL["ANSWERS_PER_HOUR"])
+    return brakes.advice(answers, moment, per_hour=settings.COUNCIL["ANSWERS_PER_HOUR"])
 
 
 def hours_to_use(request: ApprovalRequest) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Prefetch, prefetch_related_objects
 from django.urls import reverse
 
 from apps.access.models import User
@@ -15,6 +16,7 @@ from apps.approvals.models import (
     ApprovalRequest,
     Exposure,
     Notice,
+    RequestCheckpoint,
     Skipped,
     Vote,
 )
@@ -39,8 +41,12 @@ def request_numbered(user: User, number: int) -> ApprovalRequest:
     return found
 
 
-def votes_of(request: ApprovalRequest) -> list[Vote]:
-    return list(request.votes.select_related("voter").order_by("cast_at"))
+def read_parts(request: ApprovalRequest) -> None:
+    """Reads votes and checkpoints along with a request that is going to be shown whole."""
+    joined = ("checkpoint", "queue__escalates_to__escalates_to", "second_queue", "third_queue")
+    parts = RequestCheckpoint.objects.select_related(*joined).order_by("pk")
+    votes = Vote.objects.select_related("voter").order_by("cast_at")
+    prefetch_related_objects([request], Prefetch("checkpoints", parts), Prefetch("votes", votes))
 
 
 def facts_of(request: ApprovalRequest | Skipped) -> list[Fact]:

@@ -27,12 +27,12 @@ from apps.registry.queries import live_grants
 RECENT = dt.timedelta(hours=24)
 
 
-def undoable(user: User) -> list[ApprovalRequest]:
+def undoable(user: User, moment: dt.datetime | None = None) -> list[ApprovalRequest]:
     """What the person approved and can still take back, newest first."""
     rows = ApprovalRequest.objects.filter(
         status="approved",
         execution="none",
-        dispatch_at__gt=now(),
+        dispatch_at__gt=moment or now(),
         votes__voter=user,
         votes__choice="approve",
         votes__void=False,
@@ -69,13 +69,28 @@ def people_to_ask(user: User, request: ApprovalRequest) -> QuerySet[User]:
 
 def next_level(request: ApprovalRequest) -> list[str]:
     """The names of the queues that escalating would open."""
-    following = []
+    following: list[int] = []
+    known: dict[int, Queue] = {}
     for part in request.checkpoints.all():
+        known |= near(part.queue)
         asked = (part.queue_id, part.second_queue_id, part.third_queue_id)
         above = next((pk for pk in part.chain if pk not in asked), None)
         if above is not None and part.third_queue_id is None:
             following.append(above)
-    return [str(queue) for queue in Queue.objects.filter(pk__in=following)] if following else []
+    if unread := set(following) - known.keys():
+        known |= Queue.objects.in_bulk(unread)
+    return [str(known[pk]) for pk in dict.fromkeys(following) if pk in known]
+
+
+def near(queue: Queue) -> dict[int, Queue]:
+    """Itself and whom it escalates to, as far as that was read along with it."""
+    found: dict[int, Queue] = {}
+    following: Queue | None = queue
+    while following is not None and following.pk not in found:
+        found[following.pk] = following
+        joined = "escalates_to" in following._state.fields_cache
+        following = following.escalates_to if joined else None
+    return found
 
 
 def tools_of(request: ApprovalRequest) -> list[Tool]:
@@ -89,12 +104,12 @@ def reasons() -> list[ReasonCode]:
     return list(ReasonCode.objects.filter(retired_at=None).order_by("choice", "words"))
 
 
-def handovers(user: User) -> list[Handover]:
+def handovers(user: User, moment: dt.datetime | None = None) -> list[Handover]:
     """What other shifts left for the person's queues in the last day; the newest of each queue."""
     queues = queue_ids(user)
     if not queues:
         return []
-    rows = Handover.objects.filter(queue__in=queues, at__gt=now() - RECENT)
+    rows = Handover.objects.filter(queue__in=queues, at__gt=(moment or now()) - RECENT)
     newest: dict[int, Handover] = {}
     for row in rows.select_related("queue", "author").order_by("-at")[:50]:
         newest.setdefault(row.queue_id, row)

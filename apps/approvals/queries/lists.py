@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,8 +57,16 @@ class Inbox:
     version: str
 
 
-def inbox(user: User, *, view: str, queue: str = "", risk: str = "", search: str = "") -> Inbox:
-    rows = in_view(user, view)
+def inbox(
+    user: User,
+    *,
+    view: str,
+    queue: str = "",
+    risk: str = "",
+    search: str = "",
+    moment: dt.datetime | None = None,
+) -> Inbox:
+    rows = in_view(user, view, moment)
     if queue:
         rows = rows.filter(queue__slug=queue)
     if risk:
@@ -72,7 +81,8 @@ def inbox(user: User, *, view: str, queue: str = "", risk: str = "", search: str
     for row in page:
         row.asked_back = asked.get(row.pk, "")  # type: ignore[attr-defined]
         row.cast = cast.get(row.pk, 0)  # type: ignore[attr-defined]
-    return Inbox(page, len(found) > LISTED, waiting_count(user), pulse(user))
+    version = pulse(user)
+    return Inbox(page, len(found) > LISTED, waiting_count(user), version)
 
 
 def collapsed(rows: list[ApprovalRequest]) -> list[ApprovalRequest]:
@@ -103,14 +113,14 @@ def matching(search: str) -> Q:
     return words | Q(number=int(number)) if number.isdecimal() and len(number) < 15 else words
 
 
-def in_view(user: User, view: str) -> QuerySet[ApprovalRequest]:
+def in_view(user: User, view: str, moment: dt.datetime | None = None) -> QuerySet[ApprovalRequest]:
     if view == "decided":
         mine = Vote.objects.filter(request_id=OuterRef("pk"), voter=user)
         return visible(user).filter(Exists(mine))
     if view == "all":
         return visible(user).filter(status="pending")
-    rows = open_for(user)
-    snoozed = Snooze.objects.filter(request_id=OuterRef("pk"), user=user, until__gt=now())
+    rows, moment = open_for(user), moment or now()
+    snoozed = Snooze.objects.filter(request_id=OuterRef("pk"), user=user, until__gt=moment)
     if view == "snoozed":
         return rows.filter(Exists(snoozed))
     unanswered = Question.objects.filter(request_id=OuterRef("pk"), answered_at=None)
@@ -118,16 +128,18 @@ def in_view(user: User, view: str) -> QuerySet[ApprovalRequest]:
         return rows.filter(Exists(unanswered))
     rows = rows.exclude(Exists(snoozed)).exclude(Exists(unanswered.filter(asker=user)))
     if view == "claimed":
-        return rows.filter(holder=user, lease_until__gt=now())
+        return rows.filter(holder=user, lease_until__gt=moment)
     if view == "late":
-        return rows.filter(respond_by__lte=now())
+        return rows.filter(respond_by__lte=moment)
     return rows
 
 
 def pulse(user: User) -> str:
     """A short text that changes when something new came into the person's inbox."""
-    newest = open_for(user).order_by("-created_at").values_list("pk", flat=True).first()
-    return f"{waiting_count(user)}-{newest}"
+    rows = open_for(user).order_by("-created_at").values_list("pk", flat=True)[:COUNTED]
+    newest = list(rows)
+    user._waiting = len(newest)  # type: ignore[attr-defined]  # what waiting_count would count
+    return f"{len(newest)}-{newest[0] if newest else None}"
 
 
 def newer_than(user: User, version: str) -> int:

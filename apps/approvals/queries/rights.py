@@ -211,7 +211,7 @@ def why_not(user: User, request: ApprovalRequest) -> str:
         return "You may not decide in this queue."
     if request.risk not in trained_for(user):
         return f"Your training does not cover {request.risk} risk; ask for it, and decide after it."
-    if request.votes.filter(voter=user, void=False).exists():
+    if answered(user, request):
         return "You have answered already; another person is needed."
     asked = queues_asked(request)
     if asked & own_queue_ids(user) or giver_for(user, request, asked) is not None:
@@ -220,8 +220,13 @@ def why_not(user: User, request: ApprovalRequest) -> str:
 
 
 def queues_asked(request: ApprovalRequest) -> set[int]:
-    parts = request.checkpoints.values_list("queue_id", "second_queue_id", "third_queue_id")
-    return {queue for part in parts for queue in part if queue is not None}
+    parts = request.checkpoints.all()
+    found = {q for p in parts for q in (p.queue_id, p.second_queue_id, p.third_queue_id)}
+    return {queue for queue in found if queue is not None}
+
+
+def answered(user: User, request: ApprovalRequest) -> bool:
+    return any(vote.voter_id == user.pk and not vote.void for vote in request.votes.all())
 
 
 def giver_for(user: User, request: ApprovalRequest, asked: set[int]) -> User | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.contrib import messages
@@ -10,32 +11,45 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest
-from apps.access.queries import holds
 from apps.approvals import queries, services
 from apps.approvals.models import ApprovalRequest
 from apps.approvals.states import Choice
 from apps.common import diffing
+from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
 from apps.registry.states import Risk
 
+PLACES = (
+    ("approvals:bulk", "Decide together"),
+    ("approvals:queues", "Queues"),
+    ("approvals:delegations", "Stand-ins"),
+    ("approvals:notices", "Notices"),
+    ("approvals:skipped", "Not seen beforehand"),
+    ("approvals:second-looks", "Second looks"),
+    ("approvals:levels", "Levels"),
+    ("approvals:my-vigilance", "My vigilance"),
+    ("approvals:insight", "Insight"),
+)
+
 
 def inbox(request: PersonRequest) -> HttpResponse:
-    return render(request, "approvals/inbox.html", list_context(request))
+    return render(request, "approvals/inbox.html", list_context(request, now()))
 
 
-def list_context(request: PersonRequest) -> dict[str, Any]:
+def list_context(request: PersonRequest, moment: dt.datetime) -> dict[str, Any]:
     filters = {name: request.GET.get(name, "") for name in ("queue", "risk", "search")}
     view = request.GET.get("view", "mine")
     view = view if view in queries.VIEWS else "mine"
     return {
-        "inbox": queries.inbox(request.user, view=view, **filters),
+        "inbox": queries.inbox(request.user, view=view, moment=moment, **filters),
+        "places": PLACES,
         "view": view,
         "views": queries.VIEWS.items(),
         "filters": filters,
         "risks": Risk.choices,
         "queues": queries.queues(request.user),
-        "undoable": queries.undoable(request.user),
-        "handovers": queries.handovers(request.user),
+        "undoable": queries.undoable(request.user, moment),
+        "handovers": queries.handovers(request.user, moment),
     }
 
 
@@ -47,24 +61,28 @@ def item(request: PersonRequest, number: int) -> HttpResponse:
 def show(
     request: PersonRequest, found: ApprovalRequest, status: int = 200, **extra: Any
 ) -> HttpResponse:
+    queries.read_parts(found)
     why_not = queries.why_not(request.user, found)
-    votes = queries.votes_of(found)
+    votes = list(found.votes.all())
+    waits, moment = found.status == "pending", now()
     context = {
-        **list_context(request),
+        **list_context(request, moment),
         "item": found,
         "pack": queries.pack_of(
-            request.user, found, answered=any(vote.voter_id == request.user.pk for vote in votes)
+            request.user,
+            found,
+            answered=any(vote.voter_id == request.user.pk for vote in votes),
+            moment=moment,
         ),
         "votes": votes,
-        "needs": found.checkpoints.select_related("checkpoint", "queue"),
+        "needs": found.checkpoints.all(),
         "why_not": why_not,
         "choices": Choice.choices,
         "reasons": queries.reasons(),
-        "levels": queries.next_level(found) if found.status == "pending" else [],
+        "levels": queries.next_level(found) if waits else [],
         "questions": queries.questions_of(found),
-        "following": found.superseded_by.order_by("-number").first(),
+        "following": None if waits else found.superseded_by.order_by("-number").first(),
         "edited": edited_fields(found),
-        "may_audit": holds(request.user, "audit.view"),
         **extra,
     }
     return render(request, "approvals/inbox.html", context, status=status)

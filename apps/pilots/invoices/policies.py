@@ -61,12 +61,12 @@ forbid (principal, action == Action::"invoices.post", resource)
 when { context.facts has over_order_permille && context.facts.over_order_permille > 0 }
 unless { context.approvals.contains("payment-approval") };
 
-@id("large-credit-note") @checkpoint("payment-approval") @approvers("1") @within("PT8H")
+@id("large-credit-note") @checkpoint("credit-note") @approvers("1") @within("PT8H")
 @reason("Credit notes over EUR 1,000.00 are confirmed by somebody who knows the delivery.")
 forbid (principal, action == Action::"invoices.post", resource)
 when { context.facts has credit_note && context.facts.credit_note
   && context.facts has amount && context.facts.amount > 100000 }
-unless { context.approvals.contains("payment-approval") };
+unless { context.approvals.contains("credit-note") };
 """
 
 VENDORS = """

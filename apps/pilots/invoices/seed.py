@@ -6,11 +6,16 @@ import datetime as dt
 import random
 
 from apps.access.models import Department, User
+from apps.approvals.models import Checkpoint
 from apps.approvals.services import (
+    change_queue,
     create_checkpoint,
     create_queue,
     entrust,
+    grant_standing,
+    plan_freeze,
     record_training,
+    save_calendar,
     save_template,
 )
 from apps.common.clock import now
@@ -28,6 +33,7 @@ from apps.pilots.invoices.workflow import (
 )
 from apps.policies.adoption import enforce
 from apps.policies.services import create_policy, save_draft
+from apps.registry.models import Agent
 from apps.registry.services import (
     activate_agent,
     grant,
@@ -38,6 +44,7 @@ from apps.registry.services import (
 from apps.runtime.services import set_budget
 
 WHY = "Demonstration"
+DAY, MONTH = dt.timedelta(days=1), dt.timedelta(days=32)
 Edit = dict[str, object]
 SUPPLIERS, ORDERS = 40, 600
 FIRST_NAMES = [
@@ -122,6 +129,7 @@ def seed() -> None:
     for slug, title, purpose, text in POLICIES:
         policy = create_policy(actor=None, slug=slug, title=title, purpose=purpose)
         enforce(version=save_draft(actor=None, policy=policy, text=text), reason=WHY)
+    seed_consent()
     install_workflow(definition=InvoiceTriage(), process="invoice-triage")
     seed_budgets()
 
@@ -139,20 +147,77 @@ def address_of(name: str) -> str:
 
 
 def seed_queues() -> None:
+    """Two queues with a lead and business hours, and the level above both."""
     people = {user.username: user for user in User.objects.all()}
+    hours = save_calendar(
+        actor=None,
+        slug="office-hours",
+        name="Office hours",
+        zone="Europe/Berlin",
+        hours={str(day): ["07:00", "19:00"] for day in range(5)},
+        days_off=[],
+        reason=WHY,
+    )
+    above = create_queue(actor=None, slug="finance-lead", name="Finance lead")
     payments = create_queue(actor=None, slug="payments", name="Payments")
     vendors = create_queue(actor=None, slug="vendor-data", name="Vendor data")
-    for name in ("amara", "bruno"):
-        entrust(actor=None, queue=payments, user=people[name], reason=WHY)
-    for name in ("amara", "bruno", "clara"):
-        entrust(actor=None, queue=vendors, user=people[name], reason=WHY)
-    for name, risk in (("amara", "critical"), ("bruno", "critical"), ("clara", "high")):
+    for queue, names in (
+        (above, ("dana",)),
+        (payments, ("amara", "bruno")),
+        (vendors, ("amara", "bruno", "clara")),
+    ):
+        for name in names:
+            entrust(actor=None, queue=queue, user=people[name], reason=WHY)
+    for name, risk in (
+        ("amara", "critical"), ("bruno", "critical"), ("clara", "high"), ("dana", "critical"),
+    ):  # fmt: skip
         record_training(
             actor=None, user=people[name], most_risk=risk, course="Oversight of agents", days=365
         )
+    for queue, purpose, up, lead, calendar in (
+        (above, "The next level of payments and vendor data.", None, "dana", None),
+        (payments, "Whether money leaves, and what is booked.", above, "amara", hours),
+        (vendors, "Who may be paid, and on which account.", above, "clara", hours),
+    ):
+        change_queue(
+            actor=None, queue=queue, name=queue.name, purpose=purpose, escalates_to=up,
+            lead=people[lead], calendar=calendar, reason=WHY,
+        )  # fmt: skip
     create_checkpoint(actor=None, slug="payment-approval", title="Payment approval", queue=payments)
     create_checkpoint(
+        actor=None, slug="credit-note", title="Large credit note", queue=payments, hard=False
+    )
+    create_checkpoint(
         actor=None, slug="vendor-data", title="Vendor data change", queue=vendors, approvers=2
+    )
+
+
+def seed_consent() -> None:
+    """One standing approval of a lead, and the next month-end close as a freeze."""
+    checkpoint = Checkpoint.objects.get(slug="credit-note")
+    moment = now()
+    grant_standing(
+        actor=User.objects.get(username="amara"),
+        checkpoint=checkpoint,
+        agent=Agent.objects.get(slug=PAYABLES),
+        tool="invoices.post",
+        rule_key="large-credit-note",
+        limits=[],
+        ends_at=moment + dt.timedelta(days=30),
+        most=20,
+        reason="The warehouse confirms each return before the supplier writes the credit note.",
+    )
+    first = (moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + MONTH).replace(
+        day=1
+    )
+    plan_freeze(
+        actor=None,
+        name="Month-end close",
+        queue=checkpoint.queue,
+        tools=["invoices.post", "payments.schedule"],
+        starts_at=max(first - DAY, moment + DAY),
+        ends_at=first + 2 * DAY,
+        reason="While the books are closed, people look at every posting and payment.",
     )
 
 
