@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 
 from apps.access.models import User
 from apps.access.services import permitted
@@ -15,32 +15,17 @@ from apps.audit.queries import views
 from apps.audit.rules.grammar import parse
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid
-from apps.ledger.models import LedgerEvent
+from apps.ledger.reads import noted
 from apps.ledger.services import record
 
-ONCE_IN = dt.timedelta(hours=1)
 MOST_VIEWS = 50
 
 
-def note_search(*, reader: User, query: str) -> None:
+def note_search(*, query: str) -> None:
     """An auditor's search is on record too: once per person, query and hour."""
     label = query[:200]
-    if not noted(reader, "audit.searched", object_label=label):
+    if not noted("audit.searched", object_label=label):
         record(type="audit.searched", object_label=label)
-
-
-def note_read(*, reader: User, what: str, object: models.Model) -> None:
-    """Somebody opened a sensitive record: once per person, object and hour."""
-    same = {"object_type": object._meta.label_lower, "object_id": str(object.pk)}
-    if not noted(reader, "audit.read", **same):
-        record(type="audit.read", object=object, reason=f"Opened: {what}.")
-
-
-def noted(reader: User, type: str, **same: str) -> bool:
-    lately = LedgerEvent.objects.filter(
-        actor_kind="person", actor_id=str(reader.pk), at__gte=now() - ONCE_IN
-    )
-    return lately.filter(type=type, **same).exists()
 
 
 @permitted("audit.view")

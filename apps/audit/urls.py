@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.audit.views import events, exports, history, objects, saved, verification
+from apps.audit.views import asof, events, exports, history, objects, saved, verification, why
 
 app_name = "audit"
 urlpatterns = [
@@ -10,7 +10,11 @@ urlpatterns = [
     path("<uuid:pk>", events.event, name="event"),
     path("history/<str:label>/<str:pk>", history.history, name="history"),
     path("object/<str:label>/<str:pk>", objects.trail, name="object"),
-    path("as-of/<str:label>/<str:pk>", objects.trail, name="as-of"),
+    path("as-of", asof.moment, name="moment"),
+    path("as-of/<str:label>/<str:pk>", asof.state, name="as-of"),
+    path("why/<uuid:pk>", why.why, name="why"),
+    path("why/<uuid:pk>/again", why.again, name="again"),
+    path("why/by-key/<str:name>", why.for_key, name="why-key"),
     path("export", exports.export, name="export"),
     path("views", saved.save, name="save-view"),
     path("views/<uuid:pk>/remove", saved.remove, name="remove-view"),

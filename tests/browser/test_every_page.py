@@ -169,6 +169,11 @@ def pages() -> dict[str, list[str]]:
             f"/audit/{event.pk}",
             f"/audit/history/registry.agent/{run_agent}",
             f"/audit/object/registry.agent/{run_agent}",
+            f"/audit/why/{item.action_ref}",
+            f"/audit/why/{item.action_ref}/again",
+            "/audit/as-of?what=policies",
+            f"/audit/as-of/registry.agent/{run_agent}?at=2026-01-01",
+            f"/audit/as-of/registry.agent/{run_agent}",
         ],
         "member": [
             "/policies/vendor-bank-details/edit",

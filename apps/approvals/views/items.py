@@ -17,6 +17,7 @@ from apps.approvals.states import Choice
 from apps.common import diffing
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted, Refused
+from apps.ledger.reads import note_read
 from apps.registry.states import Risk
 
 PLACES = (
@@ -63,6 +64,7 @@ def show(
 ) -> HttpResponse:
     queries.read_parts(found)
     why_not = queries.why_not(request.user, found)
+    note_read(object=found, what="the evidence of a request")
     votes = list(found.votes.all())
     waits, moment = found.status == "pending", now()
     context = {

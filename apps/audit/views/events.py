@@ -18,6 +18,7 @@ from apps.audit.rules import grammar
 from apps.audit.rules.grammar import Term, Trail
 from apps.common.clock import now
 from apps.ledger.catalogue import ACTS, sentence
+from apps.ledger.reads import note_read
 from apps.ledger.standing import integrity
 
 COLUMNS = {
@@ -69,7 +70,7 @@ def events(request: PersonRequest) -> HttpResponse:
     question = queries.sought(request.user, trail)
     page = queries.look(request.user, trail, after=after, before=before, question=question)
     if trail.terms and not (after or before):
-        services.note_search(reader=request.user, query=str(trail))
+        services.note_search(query=str(trail))
     page.rows = queries.with_sentences(page.rows)
     context = {
         "page": page,
@@ -150,11 +151,12 @@ def facet_url(trail: Trail, key: str, value: str, extra: dict[str, Any]) -> str:
 def event(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
     found = queries.event(request.user, pk)
     if found.data_used:
-        services.note_read(reader=request.user, what="event", object=found)
+        note_read(object=found, what="an event with the data that was used")
     around = pivots(found)
     context = {
         "event": found,
         "sentence": sentence(found.type),
+        "why_url": reverse("audit:why", args=[around.action_id]) if around.action_id else "",
         "request_id": around.request_id,
         "session_id": around.session_id,
         "intact": found.computed_digest() == found.digest,

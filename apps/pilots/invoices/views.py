@@ -47,6 +47,7 @@ def document(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
         "line_count": count,
         "posting": getattr(found, "posting", None),
         "payment": getattr(found, "payment", None),
+        "may_audit": holds(request.user, "audit.view"),
     }
     return render(request, "invoices/document.html", context)
 
