@@ -55,3 +55,26 @@ class RoleForm(forms.Form):
     user = forms.ModelChoiceField(queryset=User.objects.filter(is_active=True))
     role = forms.ChoiceField(choices=list(ROLES.items()))
     reason = forms.CharField(max_length=500)
+    agents = forms.CharField(
+        required=False,
+        max_length=500,
+        label="Limited to agents",
+        help_text="For auditors: slugs with commas between; empty for all.",
+    )
+    since = forms.DateField(
+        required=False,
+        label="Limited to events from",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    until = forms.DateField(
+        required=False, label="and to", widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    def scope(self) -> dict[str, Any]:
+        """What an auditor's role is limited to."""
+        data = self.cleaned_data
+        return {
+            "agents": [slug.strip() for slug in data["agents"].split(",") if slug.strip()],
+            "since": data["since"].isoformat() if data["since"] else "",
+            "until": data["until"].isoformat() if data["until"] else "",
+        }

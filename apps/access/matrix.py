@@ -7,6 +7,7 @@ ROLES: dict[str, str] = {
     "council_member": "Council member",
     "approver": "Approver",
     "auditor": "Auditor",
+    "outside_auditor": "Auditor from outside",
     "operator": "Operator",
     "administrator": "Administrator",
 }
@@ -39,6 +40,7 @@ PERMISSIONS: dict[str, str] = {
     "audit.view": "Read the audit trail",
     "evidence.build": "Build evidence packs and take them home",
     "records.keep": "Open and lift legal holds, erase personal text",
+    "access.review": "Confirm or take rights in an access review",
     "people.manage": "Give and take roles",
     "pilots.view": "See the pilots' work",
     "pilots.operate": "Feed the pilots and correct their data",
@@ -63,10 +65,11 @@ _COUNCIL = frozenset(
 MATRIX: dict[str, frozenset[str]] = {
     "council_chair": _EVERY_ROLE
     | _COUNCIL
-    | {"agents.suspend", "council.chair", "limits.set", "evidence.build"},
+    | {"agents.suspend", "council.chair", "limits.set", "evidence.build", "access.review"},
     "council_member": _EVERY_ROLE | _COUNCIL,
     "approver": _EVERY_ROLE | {"approvals.decide", "checkpoints.tighten"},
     "auditor": _EVERY_ROLE | {"approvals.view", "audit.view", "evidence.build"},
+    "outside_auditor": frozenset({"audit.view"}),
     "operator": _EVERY_ROLE
     | {
         "agents.register",
@@ -95,6 +98,7 @@ MATRIX: dict[str, frozenset[str]] = {
         "vigilance.manage",
         "audit.view",
         "records.keep",
+        "access.review",
         "people.manage",
     },
 }

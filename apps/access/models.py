@@ -55,6 +55,8 @@ class RoleAssignment(Tracked):
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="assignments")
     role = models.CharField(max_length=20, choices=list(ROLES.items()))
     granted_by_label = models.CharField(max_length=200)
+    # What an auditor's role is limited to: {"agents": [slug], "since": day, "until": day}.
+    scope = models.JSONField(default=dict, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
 

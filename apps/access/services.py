@@ -20,6 +20,7 @@ from apps.ledger.services import record
 P = ParamSpec("P")
 R = TypeVar("R")
 
+SCOPED = frozenset({"auditor", "outside_auditor"})
 FREE_FAILURES = 5
 LONGEST_BLOCK = dt.timedelta(minutes=15)
 PREFERENCES = ("theme", "density", "time_zone", "shortcuts", "open_next", "mail", "digest_hours")
@@ -62,23 +63,48 @@ def create_department(*, slug: str, name: str) -> Department:
 
 @permitted("people.manage")
 @transaction.atomic
-def give_role(*, actor: User | None, user: User, role: str, reason: str) -> RoleAssignment:
-    """Gives a role. Nobody gives one to themselves."""
+def give_role(
+    *,
+    actor: User | None,
+    user: User,
+    role: str,
+    reason: str,
+    scope: dict[str, Any] | None = None,
+) -> RoleAssignment:
+    """Gives a role. Nobody gives one to themselves. `scope` limits what an auditor reads."""
     if actor is not None and actor.pk == user.pk:
         raise NotPermitted("Nobody gives a role to themselves.")
     if role not in ROLES:
         raise Invalid("There is no such role.")
     with acting(reason=reason):
         assignment = RoleAssignment(
-            user=user, role=role, granted_by_label=current().label, starts_at=now()
+            user=user,
+            role=role,
+            granted_by_label=current().label,
+            scope=scope_checked(role, scope or {}),
+            starts_at=now(),
         )
         try:
             with transaction.atomic():
                 assignment.save()
         except IntegrityError:
             raise Conflict(f"{user} holds this role already.") from None
-        record(type="role.granted", object=assignment, reason=reason)
+        record(type="role.granted", object=assignment, reason=reason, after=limits(assignment))
     return assignment
+
+
+def limits(assignment: RoleAssignment) -> dict[str, Any] | None:
+    return {"scope": assignment.scope} if assignment.scope else None
+
+
+def scope_checked(role: str, scope: dict[str, Any]) -> dict[str, Any]:
+    """Only what limits, and only on an auditor's role. Raises Invalid."""
+    found = {name: scope[name] for name in ("agents", "since", "until") if scope.get(name)}
+    if found and role not in SCOPED:
+        raise Invalid("Only an auditor's role is limited to agents or a period.")
+    if found.get("since") and found.get("until") and found["since"] > found["until"]:
+        raise Invalid("The period ends before it begins.")
+    return found
 
 
 @permitted("people.manage")

@@ -107,7 +107,14 @@ def give_role(request: PersonRequest) -> HttpResponse:
     form = RoleForm(request.POST)
     if not form.is_valid():
         return people_page(request, role=form)
-    given = services.give_role(actor=request.user, **form.cleaned_data)
+    data = form.cleaned_data
+    given = services.give_role(
+        actor=request.user,
+        user=data["user"],
+        role=data["role"],
+        reason=data["reason"],
+        scope=form.scope(),
+    )
     return told(request, f"{given}.", "access:people")
 
 

@@ -10,16 +10,16 @@ class AuditConfig(AppConfig):
     name = "apps.audit"
 
     def ready(self) -> None:
-        post_migrate.connect(index_after_migrate, dispatch_uid="audit-history-indexes")
+        post_migrate.connect(install_after_migrate, dispatch_uid="audit-installation")
 
 
-def index_after_migrate(app_config: Any, using: str, **kwargs: Any) -> None:
+def install_after_migrate(app_config: Any, using: str, **kwargs: Any) -> None:
     """After the last app has migrated, as the ledger's protection does: a new version table has
     its index as soon as it exists, without a migration in every app."""
     from django.apps import apps
 
-    from apps.audit.history_indexes import create
+    from apps.audit.installation import install
 
     last = [config for config in apps.get_app_configs() if config.models_module][-1]
     if app_config is last:
-        create(using)
+        install(using)

@@ -2,7 +2,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.audit.views import asof, events, exports, history, objects, saved, verification, why
+from apps.audit.views import (
+    access,
+    asof,
+    events,
+    exports,
+    frameworks,
+    history,
+    notes,
+    objects,
+    saved,
+    verification,
+    why,
+)
 
 app_name = "audit"
 urlpatterns = [
@@ -23,4 +35,14 @@ urlpatterns = [
     path("verification/<uuid:pk>", verification.result, name="verified"),
     path("verification/hold", verification.hold, name="hold"),
     path("verification/hold/<int:pk>/lift", verification.lift, name="lift-hold"),
+    path("frameworks", frameworks.frameworks, name="frameworks"),
+    path("frameworks/<slug:slug>", frameworks.framework, name="framework"),
+    path("access", access.access, name="access"),
+    path("access/reviews", access.start, name="start-review"),
+    path("access/A-<int:number>", access.review, name="review"),
+    path("access/A-<int:number>/close", access.close, name="close-review"),
+    path("access/rights/<uuid:pk>", access.decide, name="decide-right"),
+    path("notes", notes.notes, name="notes"),
+    path("<uuid:pk>/notes", notes.write, name="write-note"),
+    path("acts", frameworks.dictionary, name="dictionary"),
 ]

@@ -165,6 +165,23 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "undone": ("mute", "Rolled back"),
         "expired": ("mute", "Expired"),
     },
+    "mark": {
+        "unused": ("warn", "Unused for 90 days"),
+        "never_used": ("warn", "Never used"),
+        "whole_tool": ("warn", "Whole tool, no limit"),
+        "long_lived": ("warn", "Longer than a year"),
+        "ended": ("mute", "Ended already"),
+    },
+    "review": {
+        "confirmed": ("ok", "Confirmed"),
+        "revoked": ("danger", "Revoked"),
+        "gone": ("mute", "Had ended"),
+    },
+    "coverage": {
+        "documented": ("ok", "Documented"),
+        "partial": ("warn", "Partial"),
+        "not_covered": ("mute", "Not covered"),
+    },
     "choice": {
         "approve": ("ok", "Approved"),
         "reject": ("danger", "Rejected"),

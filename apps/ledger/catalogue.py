@@ -190,6 +190,11 @@ ACTS: dict[str, str] = {
     "audit.exported": "Audit trail exported",
     "audit.view_saved": "Saved view kept",
     "audit.view_removed": "Saved view removed",
+    "audit.noted": "Auditor's note written",
+    "review.started": "Access review started",
+    "review.decided": "Right reviewed",
+    "review.refused": "Review of one's own right refused",
+    "review.closed": "Access review closed",
     # evidence
     "evidence.asked": "Evidence pack asked for",
     "evidence.built": "Evidence pack built",

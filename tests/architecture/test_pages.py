@@ -121,6 +121,7 @@ RECORDS = {
     "runtime.Session", "runtime.Action", "runtime.Effect", "runtime.Rate", "runtime.Circuit",
     "audit.TrailEntry", "audit.TrailState", "audit.SavedView",
     "runtime.BudgetUse", "runtime.Reservation",
+    "audit.ReviewRound", "audit.ReviewItem", "audit.AuditorNote",
     "orchestration.Run", "orchestration.Step", "orchestration.Outbox",
     "orchestration.Pulse", "orchestration.Resource", "orchestration.Lease",
     "orchestration.FieldWrite",

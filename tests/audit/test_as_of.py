@@ -13,7 +13,7 @@ from apps.access.models import Department, User
 from apps.access.services import create_department
 from apps.approvals.models import Queue
 from apps.approvals.services import withdraw_trust
-from apps.audit.history_indexes import version_tables
+from apps.audit.installation import version_tables
 from apps.audit.queries.asof import KINDS, listing, row_at, rows_at, state
 from apps.common.clock import now
 from apps.common.errors import Absent

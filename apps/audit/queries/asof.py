@@ -20,6 +20,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.audit.queries.history import MASKED, model_named
+from apps.audit.queries.scope import require_moment, require_object, require_whole
 from apps.common.errors import Absent
 from apps.common.tracked import Tracked
 from apps.ledger.models import LedgerEvent
@@ -139,6 +140,8 @@ def state(reader: User, label: str, pk: str, moment: dt.datetime) -> State | Non
     if not holds(reader, "audit.view"):
         raise Absent
     model = model_named(label)
+    require_object(reader, label, pk)
+    require_moment(reader, moment)
     try:
         key = model._meta.pk.to_python(pk)
         row = row_at(model, key, moment)
@@ -235,6 +238,7 @@ def listing(reader: User, kind: Kind, moment: dt.datetime) -> list[Line]:
     """Everything of a kind as it stood, what is gone today included."""
     if not holds(reader, "audit.view"):
         raise Absent
+    require_whole(reader)
     model = model_named(kind.label)
     rows = [row for row in rows_at(model, moment) if not kind.ends or live_at(row, moment)]
     if kind.label == "policies.policyversion":

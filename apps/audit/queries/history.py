@@ -7,6 +7,7 @@ from django.apps import apps
 
 from apps.access.models import User
 from apps.access.queries import holds
+from apps.audit.queries.scope import period, require_object
 from apps.common.diffing import FieldChange, changed_fields
 from apps.common.errors import Absent
 from apps.common.tracked import Tracked
@@ -49,10 +50,15 @@ def versions(reader: User, label: str, pk: str) -> list[Version]:
         key = model._meta.pk.to_python(pk)
     except Exception as error:
         raise Absent from error
+    require_object(reader, label, pk)
     history: Any = model.history  # type: ignore[attr-defined]
-    rows = list(
-        history.filter(**{model._meta.pk.attname: key}).order_by("-history_id")[: SHOWN + 1]
-    )
+    found = history.filter(**{model._meta.pk.attname: key})
+    low, high = period(reader)
+    if low:
+        found = found.filter(history_date__gte=low)
+    if high:
+        found = found.filter(history_date__lt=high)
+    rows = list(found.order_by("-history_id")[: SHOWN + 1])
     if not rows:
         raise Absent
     earlier = [*rows[1:], None]

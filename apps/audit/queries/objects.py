@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.approvals.models import ApprovalRequest
+from apps.audit.queries.scope import require_object
 from apps.audit.rules.grammar import Term, Trail
 from apps.common.errors import Absent
 from apps.common.tracked import Tracked
@@ -25,7 +26,7 @@ PAGES: dict[str, tuple[str, str]] = {
     "policies.policy": ("policies:policy", "slug"),
     "orchestration.run": ("orchestration:run", "number"),
     "approvals.approvalrequest": ("approvals:request", "number"),
-    "council.motion": ("council:motion", "reference"),
+    "council.motion": ("council:motion", "number"),
 }
 TRAILS: dict[str, tuple[str, str]] = {
     "registry.agent": ("agent", "slug"),
@@ -55,6 +56,7 @@ def subject(reader: User, label: str, pk: str) -> Subject:
     if not holds(reader, "audit.view"):
         raise Absent
     model = model_of(label)
+    require_object(reader, label, pk)
     instance = instance_of(model, pk)
     title = str(instance) if instance else last_title(label, pk)
     if not title:

@@ -10,12 +10,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from apps.access.guards import PersonRequest, needs
-from apps.audit import services
 from apps.audit.queries import events as queries
+from apps.audit.queries import notes
 from apps.audit.queries import views as saved
 from apps.audit.queries.objects import pivots
 from apps.audit.rules import grammar
 from apps.audit.rules.grammar import Term, Trail
+from apps.audit.services import trail as services
+from apps.audit.services.notes import is_auditor
 from apps.common.clock import now
 from apps.ledger.catalogue import ACTS, sentence
 from apps.ledger.reads import note_read
@@ -159,6 +161,8 @@ def event(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
         "why_url": reverse("audit:why", args=[around.action_id]) if around.action_id else "",
         "request_id": around.request_id,
         "session_id": around.session_id,
+        "notes": notes.own(request.user, found.pk),
+        "may_note": is_auditor(request.user),
         "intact": found.computed_digest() == found.digest,
         "url": request.build_absolute_uri(request.path),
     }

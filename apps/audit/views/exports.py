@@ -12,9 +12,9 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest, needs
-from apps.audit import services
 from apps.audit.queries import events as queries
 from apps.audit.rules import grammar
+from apps.audit.services import trail as services
 from apps.common.canonical import plain
 from apps.common.clock import now
 from apps.common.errors import Invalid

@@ -6,8 +6,8 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest, needs
-from apps.audit import services
 from apps.audit.rules.grammar import parse
+from apps.audit.services import trail as services
 from apps.audit.views.events import address
 from apps.common.middleware import told
 

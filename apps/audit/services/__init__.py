@@ -1,0 +1,1 @@
+"""The verbs of audit, split by noun."""
