@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.urls import reverse
 
+from apps.access.models import User
 from apps.access.queries import holds
 from apps.approvals.queries import waiting_count
+from apps.audit.queries.scope import scope_of
 from apps.council.queries import owed
 from apps.pilots.catalogue import pilots
 
@@ -21,6 +23,7 @@ class Place:
     url_name: str
     key: str
     permission: str = ""
+    whole: bool = False  # shows the whole organisation: not for whoever's role is limited
 
 
 GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
@@ -52,6 +55,9 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("Audit log", "audit:events", "l", "audit.view"),
             Place("Evidence packs", "evidence:packs", "e", "evidence.build"),
+            Place("As it was", "audit:moment", "", "audit.view", True),
+            Place("Access review", "audit:access", "", "audit.view", True),
+            Place("Frameworks", "audit:frameworks", "", "audit.view", True),
         ),
     ),
     (
@@ -85,11 +91,7 @@ def with_pilots() -> list[tuple[str, tuple[Place, ...]]]:
 
 
 def group(request: HttpRequest, label: str, places: tuple[Place, ...]) -> dict[str, Any]:
-    items = [
-        entry(request, place)
-        for place in places
-        if not place.permission or holds(request.user, place.permission)
-    ]
+    items = [entry(request, place) for place in places if open_to(request, place)]
     return {"label": label, "items": items}
 
 
@@ -103,6 +105,12 @@ def here(path: str) -> Place | None:
         if path == url or (url != "/" and path.startswith(url))
     }
     return max(under, key=lambda place: under[place]) if under else None
+
+
+def open_to(request: HttpRequest, place: Place) -> bool:
+    if place.permission and not holds(request.user, place.permission):
+        return False
+    return not (place.whole and scope_of(cast(User, request.user)).terms)
 
 
 def entry(request: HttpRequest, place: Place) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from rest_framework.request import Request
 
 from apps.access.models import User
 from apps.access.queries import holds
+from apps.ledger.reads import noted
+from apps.ledger.services import record
 
 View = Callable[..., HttpResponse]
 
@@ -23,11 +25,24 @@ class PersonRequest(HttpRequest):
     user: User
 
 
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def note_refusal(request: HttpRequest | Request, permission: str) -> None:
+    """An act that was tried without the right to it is on record, once per person, right and
+    hour: the guard answers before any service could record it. Looking is no act."""
+    if request.method in SAFE or not isinstance(request.user, User):
+        return
+    if not noted("access.refused", reason=permission):
+        record(type="access.refused", object=request.user, outcome="denied", reason=permission)
+
+
 def needs(permission: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not holds(request.user, permission):
+                note_refusal(request, permission)
                 raise Http404
             return view(request, *args, **kwargs)
 
@@ -42,6 +57,9 @@ def api_needs(permission: str) -> type[BasePermission]:
 
     class Needs(BasePermission):
         def has_permission(self, request: Request, view: Any) -> bool:
-            return holds(request.user, permission)
+            if holds(request.user, permission):
+                return True
+            note_refusal(request, permission)
+            return False
 
     return Needs

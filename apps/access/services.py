@@ -3,11 +3,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Model
 
 from apps.access.matrix import PERMISSIONS, ROLES
 from apps.access.models import Department, RoleAssignment, SignInFailure, User
@@ -41,6 +42,11 @@ def require(user: User | None, permission: str) -> None:
     raise NotPermitted(f"You may not do this. It needs the right “{PERMISSIONS[permission]}”.")
 
 
+# Whether a verb is running already: the outermost one records a refusal, after what it began has
+# been rolled back.
+_inside: ContextVar[bool] = ContextVar("inside_a_verb", default=False)
+
+
 def permitted(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorates a verb with `require(actor, permission)`, before its transaction opens: a refusal
     inside it would be rolled back together with the record of the refusal."""
@@ -48,8 +54,26 @@ def permitted(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(verb: Callable[P, R]) -> Callable[P, R]:
         @wraps(verb)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            require(cast("User | None", kwargs["actor"]), permission)
-            return verb(*args, **kwargs)
+            actor = cast("User | None", kwargs["actor"])
+            require(actor, permission)
+            outer = _inside.set(True) if not _inside.get() else None
+            try:
+                return verb(*args, **kwargs)
+            except NotPermitted as refusal:
+                if outer is not None:
+                    subject = next(
+                        (each for each in kwargs.values() if isinstance(each, Model)), actor
+                    )
+                    record(
+                        type="access.refused",
+                        object=subject,
+                        outcome="denied",
+                        reason=refusal.sentence,
+                    )
+                raise
+            finally:
+                if outer is not None:
+                    _inside.reset(outer)
 
         return checked
 

@@ -11,6 +11,7 @@ from apps.access.guards import PersonRequest, needs
 from apps.access.queries import holds
 from apps.common.errors import Invalid
 from apps.common.middleware import told
+from apps.ledger.reads import note_read
 from apps.registry import queries, services
 from apps.registry.forms import (
     AgentForm,
@@ -57,6 +58,8 @@ def agent_context(request: PersonRequest, agent: Agent) -> dict[str, Any]:
 def agent(request: PersonRequest, slug: str) -> HttpResponse:
     found = queries.agent(request.user, slug)
     context = agent_context(request, found)
+    if context["may_issue"]:
+        note_read(object=found, what="an agent and its keys")
     context |= {"credential_form": CredentialForm()}
     return render(request, "registry/agent.html", context)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from apps.access.models import Department, User
+from apps.access.models import Department, RoleAssignment, User
 from apps.access.services import give_role
 from apps.audit.index.writing import catch_up
 from apps.audit.queries.events import everything, facets, look
@@ -95,8 +95,8 @@ def test_only_an_auditors_role_is_limited(department: Department) -> None:
     user = person(department, "somebody")
     with pytest.raises(Invalid):
         give_role(actor=None, user=user, role="operator", reason="x", scope={"agents": ["a"]})
+    scope = {"since": "2026-12-01", "until": "2026-11-01"}
     with pytest.raises(Invalid):
-        scope = {"since": "2026-12-01", "until": "2026-11-01"}
         give_role(actor=None, user=user, role="auditor", reason="x", scope=scope)
 
 
@@ -107,7 +107,11 @@ def test_the_limit_is_given_on_the_page_of_people(
         "user": stranger.pk, "role": "auditor", "reason": "Audit",
         "agents": "clerk", "since": "2026-11-01", "until": "",
     }  # fmt: skip
-    assert signed_in(administrator).post("/people/give", data).status_code in (302, 404)
+    assert signed_in(administrator).post("/people/roles", data).status_code == 302
+    given = RoleAssignment.objects.get(user=stranger)
+    assert given.scope == {"agents": ["clerk"], "since": "2026-11-01"}
+    told = LedgerEvent.objects.filter(type="role.granted").order_by("-at")[0]
+    assert told.after == {"scope": given.scope}
 
 
 def test_notes_are_read_by_their_author_alone_and_the_trail_keeps_them_to_itself(

@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Iterable, Iterator
 
 from django.apps import apps
-from django.db.models import F, Max
+from django.db import connection
+from django.db.models import CharField, F, Max, OuterRef, Subquery
+from django.db.models.functions import Cast
 
 from apps.access.matrix import ROLES
 from apps.access.models import User
@@ -15,11 +17,10 @@ from apps.access.queries import holds, live_assignments
 from apps.approvals.models import Delegation, QueueUserObjectPermission, Vote
 from apps.audit.models import ReviewItem, ReviewRound
 from apps.audit.rules.review import Right, marks_of
-from apps.common.clock import now
+from apps.common.clock import now, parsed
 from apps.common.errors import Absent
 from apps.ledger.models import LedgerEvent
 from apps.registry.queries import live_grants
-from apps.runtime.models import Action
 
 NEWEST = 5_000
 
@@ -36,22 +37,21 @@ def rights(reader: User) -> list[Right]:
 
 
 def roles(moment: dt.datetime) -> Iterator[Right]:
-    """A role is used by whatever its holder does."""
-    for row in live_assignments().select_related("user").order_by("user_id", "role"):
-        used = last_act(row.user_id)
+    """A role is used by whatever its holder does but signing in and out."""
+    acts = LedgerEvent.objects.filter(
+        actor_kind="person", actor_id=Cast(OuterRef("user_id"), CharField())
+    ).exclude(type__in=("access.signed_in", "access.signed_out"))
+    newest = Subquery(acts.order_by("-at", "-pk").values("at")[:1])
+    rows = live_assignments().select_related("user").annotate(used_at=newest)
+    for row in rows.order_by("user_id", "role"):
         yield Right(
             "role", str(row.pk), "person", str(row.user_id), str(row.user),
             ROLES.get(row.role, row.role), row.starts_at, row.granted_by_label,
-            row.ends_at, used,
-            marks_of(now=moment, since=row.starts_at, last_used_at=used, ends_at=row.ends_at),
+            row.ends_at, row.used_at,
+            marks_of(
+                now=moment, since=row.starts_at, last_used_at=row.used_at, ends_at=row.ends_at
+            ),
         )  # fmt: skip
-
-
-def last_act(user_id: int) -> dt.datetime | None:
-    """The person's newest act but for signing in and out."""
-    acts = LedgerEvent.objects.filter(actor_kind="person", actor_id=str(user_id))
-    newest = acts.order_by("-at", "-pk").values_list("type", "at")[:50]
-    return next((at for type, at in newest if not type.startswith("access.sign")), None)
 
 
 def queue_rights(moment: dt.datetime) -> Iterator[Right]:
@@ -88,18 +88,15 @@ def seats(moment: dt.datetime) -> Iterator[Right]:
     seat, ballot = apps.get_model("council.Seat"), apps.get_model("council.Ballot")
     cast = dict(ballot._default_manager.values_list("user").annotate(at=Max("cast_at")))
     rows = seat._default_manager.filter(starts_at__lte=moment, ends_at__isnull=True)
+    first = seat.history.filter(id=OuterRef("pk")).order_by("history_id")
+    rows = rows.annotate(given_by=Subquery(first.values("actor_label")[:1]))
     for row in rows.select_related("user").order_by("user_id"):
         used = cast.get(row.user_id)
         yield Right(
             "seat", str(row.pk), "person", str(row.user_id), str(row.user),
-            f"Seat on the council: {row.get_function_display()}", row.starts_at, given_by(row),
+            f"Seat on the council: {row.get_function_display()}", row.starts_at, row.given_by or "",
             None, used, marks_of(now=moment, since=row.starts_at, last_used_at=used),
         )  # fmt: skip
-
-
-def given_by(row: object) -> str:
-    first = type(row).history.filter(id=row.pk).order_by("history_id").first()  # type: ignore[attr-defined]
-    return str(first.actor_label) if first else ""
 
 
 def delegations(moment: dt.datetime) -> Iterator[Right]:
@@ -142,15 +139,30 @@ def scope_words(scope: dict[str, object]) -> str:
     return f" within {scope}"[:200] if scope else ", whole tool"
 
 
+USED = (
+    "SELECT %s, tool_name, MAX(at) FROM (SELECT tool_name, at FROM runtime_action"
+    " WHERE agent_id = %s ORDER BY at DESC, id DESC LIMIT %s) AS newest GROUP BY tool_name"
+)
+AT_ONCE = 100
+
+
 def tools_used(agents: Iterable[int]) -> dict[tuple[int, str], dt.datetime]:
     """When each agent last used each tool, among the newest acts of each: the number read is
-    bounded, so that the page does not slow with age."""
+    bounded, so that the page does not slow with age. One question per hundred agents."""
     found: dict[tuple[int, str], dt.datetime] = {}
-    for agent in agents:
-        newest = Action.objects.filter(agent=agent).order_by("-at", "-pk")
-        for tool, at in newest.values_list("tool_name", "at")[:NEWEST]:
-            found.setdefault((agent, tool), at)
+    for some in batched(sorted(agents)):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                " UNION ALL ".join([USED] * len(some)),
+                [value for agent in some for value in (agent, agent, NEWEST)],
+            )
+            found |= {(agent, tool): parsed(at) for agent, tool, at in cursor.fetchall()}
     return found
+
+
+def batched(agents: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(agents), AT_ONCE):
+        yield agents[start : start + AT_ONCE]
 
 
 def rounds(reader: User) -> list[ReviewRound]:

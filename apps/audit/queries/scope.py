@@ -7,7 +7,8 @@ from typing import Any
 
 from apps.access.matrix import MATRIX
 from apps.access.models import User
-from apps.access.queries import live_assignments
+from apps.access.queries import live_assignments, roles_of
+from apps.access.services import SCOPED
 from apps.audit.rules.grammar import Term, Trail, span
 from apps.common.errors import Absent
 from apps.registry.models import Agent, AgentCredential, Grant
@@ -20,12 +21,19 @@ def scope_of(reader: User) -> Trail:
     reads the trail by a second role without a limit has none."""
     cached: Trail | None = getattr(reader, "_audit_scope", None)
     if cached is None:
-        roles = [role for role, rights in MATRIX.items() if "audit.view" in rights]
-        given = live_assignments().filter(user=reader, role__in=roles)
-        scopes = list(given.order_by("pk").values_list("scope", flat=True))
-        cached = WHOLE if not scopes or not all(scopes) else trail_of(scopes[0])
+        cached = read_scope(reader)
         reader._audit_scope = cached  # type: ignore[attr-defined]
     return cached
+
+
+def read_scope(reader: User) -> Trail:
+    readers = {role for role, rights in MATRIX.items() if "audit.view" in rights}
+    held = readers & roles_of(reader)
+    if not held or held - SCOPED:
+        return WHOLE
+    given = live_assignments().filter(user=reader, role__in=held)
+    scopes = list(given.order_by("pk").values_list("scope", flat=True))
+    return trail_of(scopes[0]) if scopes and all(scopes) else WHOLE
 
 
 def trail_of(scope: dict[str, Any]) -> Trail:
