@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 
 from apps.access.models import Department, User
@@ -31,15 +29,6 @@ from apps.registry.rules import ToolSpec
 from apps.registry.services import activate_agent, grant, register_agent, register_tool
 from apps.runtime import toolbox
 from tests.support import Shelf
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Tables are made from the models; the index of words is no model's."""
-    words = importlib.import_module("apps.audit.migrations.0002_words")
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        for statement in words.CREATE[connection.vendor]:
-            cursor.execute(statement)
 
 
 @pytest.fixture(autouse=True)
