@@ -20,12 +20,12 @@ from apps.audit.models import EvidencePack
 from apps.audit.packs.build import Built, NothingThere, build
 from apps.audit.packs.controls import CONTROLS
 from apps.audit.queries.scope import scope_of
-from apps.audit.services import noted
 from apps.audit.states import PackStatus
 from apps.common.acting import acting
 from apps.common.clock import now
 from apps.common.errors import Absent, Conflict, Invalid, NotPermitted
 from apps.common.numbering import save_numbered
+from apps.ledger.reads import noted
 from apps.ledger.services import record
 
 log = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ def take_home(*, actor: User, pack: EvidencePack) -> None:
     if not pack.path.exists():
         raise Conflict("The file of this pack is no longer here. Ask for the pack again.")
     same = {"object_type": pack._meta.label_lower, "object_id": str(pack.pk)}
-    if not noted(actor, "evidence.downloaded", **same):
+    if not noted("evidence.downloaded", **same):
         record(
             type="evidence.downloaded",
             object=pack,
