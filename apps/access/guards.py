@@ -34,7 +34,13 @@ def note_refusal(request: HttpRequest | Request, permission: str) -> None:
     if request.method in SAFE or not isinstance(request.user, User):
         return
     if not noted("access.refused", reason=permission):
-        record(type="access.refused", object=request.user, outcome="denied", reason=permission)
+        record(
+            type="access.refused",
+            object=request.user,
+            outcome="denied",
+            reason=permission,
+            typed=False,
+        )
 
 
 def needs(permission: str) -> Callable[[View], View]:

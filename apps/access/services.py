@@ -38,7 +38,7 @@ def require(user: User | None, permission: str) -> None:
         return
     if user is not None and holds(user, permission):
         return
-    record(type="access.refused", object=user, outcome="denied", reason=permission)
+    record(type="access.refused", object=user, outcome="denied", reason=permission, typed=False)
     raise NotPermitted(f"You may not do this. It needs the right “{PERMISSIONS[permission]}”.")
 
 
@@ -69,6 +69,7 @@ def permitted(permission: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                         object=subject,
                         outcome="denied",
                         reason=refusal.sentence,
+                        typed=False,
                     )
                 raise
             finally:

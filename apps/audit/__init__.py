@@ -1,4 +1,4 @@
-"""Watch: the history browser. Reads the ledger and the version tables, and changes neither.
-
-Sealing, proofs, exports and as-of views arrive with the audit issue.
+"""Watch: the trail and its index of words, why an action happened, how things stood at a moment,
+reviews of access, frameworks, evidence packs. Reads the ledger and the version tables, and changes
+neither; in the ledger it leaves its own acts only.
 """

@@ -145,7 +145,6 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "compensated": ("mute", "Rolled back"),
         "compensation_failed": ("danger", "Not undone"),
     },
-    "action": {"in_doubt": ("danger", "Needs a person")},
     "verdict": {
         "allow": ("ok", "Allowed"),
         "deny": ("warn", "Blocked by policy"),

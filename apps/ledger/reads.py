@@ -18,7 +18,7 @@ def note_read(*, object: models.Model, what: str) -> None:
     """Records that whoever acts opened `object`; `what` says which part of it."""
     same = {"object_type": object._meta.label_lower, "object_id": str(object.pk)}
     if not noted("audit.read", **same):
-        record(type="audit.read", object=object, reason=f"Opened: {what}.")
+        record(type="audit.read", object=object, reason=f"Opened: {what}.", typed=False)
 
 
 def noted(type: str, **same: str) -> bool:

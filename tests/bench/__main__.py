@@ -42,7 +42,7 @@ def measure(options: argparse.Namespace) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from tests.bench import at_rest, desk, proofs, record, runs, verdicts
+    from tests.bench import at_rest, desk, proofs, record, runs, trail, verdicts
     from tests.bench.place import Row, table
 
     call_command("migrate", verbosity=0)
@@ -55,10 +55,11 @@ def measure(options: argparse.Namespace) -> None:
         "proofs": proofs.proofs,
         "desk": desk.desk,
         "record": record.recorded,
+        "trail": trail.trail,
         **({"rest": at_rest.at_rest} if sqlite else {}),
     }
     wanted = options.only.split(",") if options.only else list(recipes)
-    if "verdicts" not in wanted and {"http", "celery", "proofs", "desk"} & set(wanted):
+    if "verdicts" not in wanted and {"http", "celery", "proofs", "desk", "trail"} & set(wanted):
         verdicts.world(100)
         verdicts.bare_commit()
     for name, recipe in recipes.items():

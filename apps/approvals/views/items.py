@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest
+from apps.access.queries import holds
 from apps.approvals import queries, services
 from apps.approvals.models import ApprovalRequest
 from apps.approvals.states import Choice
@@ -85,6 +86,7 @@ def show(
         "questions": queries.questions_of(found),
         "following": None if waits else found.superseded_by.order_by("-number").first(),
         "edited": edited_fields(found),
+        "may_audit": holds(request.user, "audit.view"),
         **extra,
     }
     return render(request, "approvals/inbox.html", context, status=status)

@@ -70,7 +70,13 @@ def decide(*, actor: User, item_id: uuid.UUID, choice: str, reason: str) -> Revi
         raise Invalid("Say why: the reason is recorded.")
     item = queries.item(actor, item_id)
     if (item.holder_kind, item.holder_id) == ("person", str(actor.pk)):
-        record(type="review.refused", object=item, outcome="denied", reason="Their own right.")
+        record(
+            type="review.refused",
+            object=item,
+            outcome="denied",
+            reason="Their own right.",
+            typed=False,
+        )
         raise NotPermitted("Nobody reviews their own rights; somebody else decides about this one.")
     if choice == "revoked":
         if item.kind not in REVOKERS:
