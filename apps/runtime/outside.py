@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 
 from apps.access.models import User
 from apps.access.services import permitted
+from apps.approvals import services as approvals
 from apps.approvals.models import ApprovalRequest, Reopening
 from apps.common.acting import acting
 from apps.common.canonical import plain
@@ -43,6 +44,9 @@ def report(*, action: Action, succeeded: bool, result: dict[str, Any], error: st
         raise Conflict("This action is not open for a report.", "not_open")
     mark_untrusted(action, told)
     budgets.settle(action, result if succeeded else None)
+    if action.approval_id is not None:
+        execution = "succeeded" if succeeded else "failed"
+        approvals.mark_execution(request_id=action.approval_id, execution=execution)
     record(
         type="action.reported",
         object=action,

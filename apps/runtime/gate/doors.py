@@ -108,7 +108,11 @@ def resume(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
     left alone.
     """
     action = Action.objects.select_related("tool", "agent").get(pk=action_id)
-    if action.status != ActionStatus.WAITING or action.approval_id is None:
+    if action.approval_id is None:
+        return repeat(action, work)
+    if work and action.status == ActionStatus.EXECUTING:
+        return after_death(action, action.approval_id, work)
+    if action.status != ActionStatus.WAITING:
         return repeat(action, work)
     request = current_request(action)
     if request.status == "pending":
@@ -130,13 +134,32 @@ def use(action: Action, request: ApprovalRequest, work: Work | None) -> Outcome:
     if stop is not None or case.judgement is None or case.judgement.effect == "deny":
         return withdraw(action, request, case, stop, work)
     if case.judgement.effect == "review":
-        if case.action_digest != request.action_digest:
+        if case.action_digest != request.action_digest or request.execution == "refused_stale":
             return ask_again(action, request, case, work)
         names = tuple(sorted(asked.approved_checkpoints(request)))
         case.approvals = names
         if (stop := judged_with_approvals(case)) is not None:
             return withdraw(action, request, case, stop, work)
     return dispatch(action, request, case, work)
+
+
+def after_death(action: Action, approval_id: uuid.UUID, work: Work) -> Outcome:
+    """The step's earlier worker died between the use of the approval and the record of what came
+    of it. Where the call had begun, the effect's own record or the tool says what happened, or a
+    person must; where it had not, it is carried out if it may still be."""
+    case = case_of(action)
+    if not Effect.objects.filter(pk=action.idem_key).exists():
+        request = ApprovalRequest.objects.get(pk=approval_id)
+        case.approvals = tuple(sorted(asked.approved_checkpoints(request)))
+        stop = examined(case) or not_allowed(case)
+        if action.execute_by is not None and action.execute_by <= now():
+            stop = EXECUTE_TOO_LATE
+        if stop is not None:
+            approvals.mark_execution(request_id=approval_id, execution="failed")
+            return effects.fail(action, work, stop.code, stop.sentence)
+    outcome = effects.carry_out(action, case.facts, work)
+    mark(action, outcome)
+    return outcome
 
 
 def repeat(action: Action, work: Work | None) -> Outcome:
@@ -152,6 +175,10 @@ def repeat(action: Action, work: Work | None) -> Outcome:
 def judged_with_approvals(case: Case) -> Stopped | None:
     """Whether the policies allow the action now that people have said yes."""
     judge(case)
+    return not_allowed(case)
+
+
+def not_allowed(case: Case) -> Stopped | None:
     if case.judgement is not None and case.judgement.effect == "allow":
         return None
     return Stopped("not_approved", "The policies ask for more than was approved.")
@@ -217,6 +244,8 @@ def ask_again(action: Action, request: ApprovalRequest, case: Case, work: Work |
 
 def what_changed(request: ApprovalRequest, case: Case) -> list[str]:
     """Sentences for the person who is asked a second time."""
+    if case.action_digest == request.action_digest:
+        return ["The agent was suspended since the decision."]
     told = request.evidence.get("will_happen", {})
     preview = case.preview
     sentences = []
