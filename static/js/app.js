@@ -147,4 +147,6 @@
 
   // An error summary takes the focus, so that it is read first.
   document.addEventListener("DOMContentLoaded", () => one(".error-summary")?.focus());
+  // The item that is open shows in the list beside it.
+  document.addEventListener("DOMContentLoaded", () => one("[data-item][aria-current]")?.scrollIntoView({ block: "nearest" }));
 })();

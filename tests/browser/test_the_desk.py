@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,6 +17,7 @@ from apps.registry.models import Agent
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 FIVE_MINUTES = 300
+SHOTS = Path(__file__).with_name("shots")
 
 
 def put(number: int) -> ApprovalRequest:
@@ -53,8 +55,11 @@ def test_a_hundred_mixed_items_by_keyboard_alone(open_as: Callable[..., Page]) -
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.locator("#pane h2")).to_be_focused()
+    SHOTS.mkdir(exist_ok=True)
     start = time.monotonic()
     for number in range(100):
+        if number in (0, 50, 99):
+            page.screenshot(path=SHOTS / f"item-{number + 1}.png")
         reference = page.locator("#pane h2 ~ p, #pane p .muted").first.inner_text()
         page.keyboard.press("ars"[number % 3])
         expect(page.locator("#reason")).to_be_focused()

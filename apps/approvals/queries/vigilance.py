@@ -189,27 +189,43 @@ def sensitivity_of(queue: Queue, alpha: float = 0.01) -> float | None:
 
 def vigilance_by_queue() -> list[QueueVigilance]:
     moment = now()
+    sums = sums_by_queue(moment)
     found = []
     for queue in Queue.objects.order_by("name")[:50]:
-        mine = answered(seed__queue=queue)
+        mine = sums.get(queue.pk, {})
         decided = ApprovalRequest.objects.filter(
             queue=queue,
             decided_at__gte=moment - QUARTER,
             status__in=("approved", "rejected", "returned"),
         ).order_by("-decided_at")
         statuses = list(decided.values_list("status", flat=True)[:COUNTED])
-        rate = rate_of(mine)
+        rate = Rate(mine.get("found", 0), mine.get("defects", 0))
         found.append(
             QueueVigilance(
                 queue=queue,
                 found=rate,
-                false_alarms=false_alarms_of(mine),
-                this_quarter=mine.filter(decided_at__gte=moment - QUARTER).count(),
+                false_alarms=Rate(mine.get("alarms", 0), mine.get("harmless", 0)),
+                this_quarter=mine.get("this_quarter", 0),
                 sensitivity=rate.bound if rate.tells else None,
                 harmful=Rate(statuses.count("rejected"), len(statuses)),
             )
         )
     return found
+
+
+def sums_by_queue(moment: dt.datetime) -> dict[int, dict[str, int]]:
+    """What `rate_of` and `false_alarms_of` count, for every queue at once."""
+    defects, clean = Q(seed__answer="reject"), Q(seed__answer="approve")
+    rows = Exposure.objects.filter(decided_at__gte=moment - WINDOW).values("seed__queue")
+    counted = rows.order_by().annotate(
+        defects=Count("pk", filter=defects),
+        found=Count("pk", filter=defects & Q(right=True)),
+        harmless=Count("pk", filter=clean),
+        alarms=Count("pk", filter=clean & Q(right=False)),
+        this_quarter=Count("pk", filter=Q(decided_at__gte=moment - QUARTER)),
+    )
+    found: list[Any] = list(counted)
+    return {row["seed__queue"]: row for row in found}
 
 
 def templates_with_counts() -> list[SeedTemplate]:
