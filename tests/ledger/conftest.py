@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from apps.approvals.models import ReasonCode
 from apps.ledger import keys
+from apps.ledger.models import LedgerEvent
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +28,16 @@ def own_folders(tmp_path: Path, settings: Any) -> Path:
 @pytest.fixture
 def key(db: None) -> keys.PublicKey:
     return keys.make_first()
+
+
+@pytest.fixture(autouse=True)
+def nothing_on_record(request: pytest.FixtureRequest) -> None:
+    """What an installation records of itself (its reasons for deciding) is not what these tests
+    count."""
+    wanted = {"db", "transactional_db", "key"} & set(request.fixturenames)
+    if not wanted and request.node.get_closest_marker("django_db") is None:
+        return
+    request.getfixturevalue("transactional_db" if "transactional_db" in wanted else "db")
+    with connection.cursor() as cursor:
+        for model in (ReasonCode, ReasonCode.history.model, LedgerEvent):
+            cursor.execute(f"DELETE FROM {model._meta.db_table}")

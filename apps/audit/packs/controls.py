@@ -74,8 +74,8 @@ CONTROLS: dict[str, Control] = {
             "GC-04",
             "Access is given and taken by decision",
             "Each role, queue right, credential and sign-in; refusals are the exceptions.",
-            ("access.", "role.", "person.", "queue_right.", "credential."),
-            ("access.refused", "access.sign_in_failed", "credential.refused"),
+            ("access.", "role.", "person.", "queue_right.", "credential.", "review."),
+            ("access.refused", "access.sign_in_failed", "credential.refused", "review.refused"),
             ("denied",),
         ),
         Control(
