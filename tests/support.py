@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import connection
+
+from apps.approvals.models import ReasonCode
+from apps.ledger.models import LedgerEvent
 from apps.registry.rules import ToolSpec
 from apps.runtime.toolbox import Call, Effected, Moved, Preview, Rejected, Unavailable
+
+
+def forget_installation() -> None:
+    """Removes what an installation records of itself (its reasons for deciding), for tests that
+    count what is on record."""
+    with connection.cursor() as cursor:
+        for model in (ReasonCode, ReasonCode.history.model, LedgerEvent):
+            cursor.execute(f"DELETE FROM {model._meta.db_table}")
+
 
 SPEC = ToolSpec(
     name="shelf.put",

@@ -155,4 +155,4 @@ def test_new_items_are_announced_and_the_list_stays_put(
     )
     expect(page.locator("#pulse")).to_contain_text("1 new item")
     expect(page.locator(".inbox-list a")).to_have_count(1)
-    assert Queue.objects.count() == 2
+    assert Queue.objects.count() == 3

@@ -20,6 +20,7 @@ from apps.common.rows import insert
 from apps.common.writing import writing
 from apps.ledger.models import LedgerEvent
 from apps.ledger.services import record
+from tests.support import forget_installation
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 ODD = st.sampled_from(
@@ -59,6 +60,7 @@ def test_half_a_character_has_no_canonical_form() -> None:
 
 @pytest.mark.django_db
 def test_a_plain_insert_writes_what_the_orm_would_write() -> None:
+    forget_installation()
     first = record(type="run.started", reason="ö😀", after={"n": [1, None]}, run_id=uuid.uuid4())
     values = {
         field.attname: getattr(first, field.attname) for field in LedgerEvent._meta.concrete_fields
@@ -78,6 +80,7 @@ def test_a_plain_insert_writes_what_the_orm_would_write() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_threads_that_write_take_turns_and_a_failure_gives_its_turn_back() -> None:
+    forget_installation()
     with pytest.raises(ZeroDivisionError), writing():
         _ = 1 / 0
     troubles: list[BaseException] = []

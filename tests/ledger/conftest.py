@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
-from apps.approvals.models import ReasonCode
 from apps.ledger import keys
-from apps.ledger.models import LedgerEvent
+from tests.support import forget_installation
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +36,4 @@ def nothing_on_record(request: pytest.FixtureRequest) -> None:
     if not wanted and request.node.get_closest_marker("django_db") is None:
         return
     request.getfixturevalue("transactional_db" if "transactional_db" in wanted else "db")
-    with connection.cursor() as cursor:
-        for model in (ReasonCode, ReasonCode.history.model, LedgerEvent):
-            cursor.execute(f"DELETE FROM {model._meta.db_table}")
+    forget_installation()
