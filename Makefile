@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 RUN_STAMP := .venv/.run-stamp
 DEV_STAMP := .venv/.dev-stamp
+# The tests share the cores there are, each worker with a database of its own.
+WORKERS ?= -n auto --dist worksteal
 
 .PHONY: help run test test-pg check bench bench-pg lock clean
 help:
@@ -36,10 +38,10 @@ run: $(RUN_STAMP)
 test: $(DEV_STAMP)
 	@if [ "$(BROWSER)" = "no" ]; then \
 		echo "BROWSER=no: the browser tests are left out."; \
-		$(BIN)/python -m pytest -m "not browser" $(ARGS); \
+		$(BIN)/python -m pytest -m "not browser" $(WORKERS) $(ARGS); \
 	else \
 		CHROMIUM="$$(sh scripts/find-chromium)" || exit 1; \
-		CHROMIUM="$$CHROMIUM" $(BIN)/python -m pytest $(ARGS); \
+		CHROMIUM="$$CHROMIUM" $(BIN)/python -m pytest $(WORKERS) $(ARGS); \
 	fi
 
 test-pg: $(DEV_STAMP)
