@@ -35,9 +35,10 @@ def sql() -> str:
 
 def parsed(value: Any) -> dt.datetime:
     """What the database answered to `sql`, in UTC."""
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC)
-    return dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
+    if isinstance(value, str):
+        return dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
+    moment: dt.datetime = value
+    return moment.astimezone(dt.UTC)
 
 
 def now() -> dt.datetime:

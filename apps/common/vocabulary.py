@@ -223,6 +223,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "forbid": ("warn", "Forbids"),
         "checkpoint": ("hold", "Asks people"),
     },
+    "silent": {"unreported": ("warn", "Not reported")},
     "outcome": {
         "done": ("ok", "Done"),
         "allowed": ("ok", "Allowed"),

@@ -30,6 +30,7 @@ from apps.runtime import gate, outside
 from apps.runtime.models import Action
 from apps.runtime.rules import CallContext
 
+MOST_TOKENS = 1_000_000_000
 LONGEST = {"tool": 120, "purpose": 4_000, "session": 200}
 
 
@@ -75,6 +76,9 @@ class OutcomeInput(serializers.Serializer):  # type: ignore[type-arg]
     succeeded = serializers.BooleanField()
     result = serializers.JSONField(required=False)
     error = serializers.CharField(required=False)
+    tokens = serializers.IntegerField(
+        required=False, help_text="What a model used up to come to this call; counts in budgets."
+    )
 
 
 class IsAgent(BasePermission):
@@ -277,6 +281,9 @@ class ActionOutcome(AgentView):
         data = request.data
         if not isinstance(data, dict) or not isinstance(data.get("succeeded"), bool):
             raise Invalid("Say whether it succeeded: true or false.", "bad_request")
+        tokens = data.get("tokens", 0)
+        if type(tokens) is not int or not 0 <= tokens <= MOST_TOKENS:
+            raise Invalid("tokens is a whole number, at least 0.", "bad_request")
         agent = credential_of(request).agent
         with acting(kind="agent", id=str(agent.pk), label=agent.label):
             outside.report(
@@ -284,5 +291,6 @@ class ActionOutcome(AgentView):
                 succeeded=data["succeeded"],
                 result=data.get("result") or {},
                 error=str(data.get("error") or ""),
+                tokens=tokens,
             )
         return Response(answer(own_action(request, pk)))

@@ -9,8 +9,9 @@ from django.db.models import Q
 
 from apps.access.models import User
 from apps.common.ids import uuid7
+from apps.common.partial import spelt_out
 from apps.common.tracked import Tracked
-from apps.orchestration.states import Kind, RunStatus, StepStatus
+from apps.orchestration.states import NEEDS_PERSON, Kind, RunStatus, StepStatus
 from apps.registry.models import Agent
 
 
@@ -154,6 +155,13 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} of {self.run_id}"
+
+
+# The conditions of the four partial indexes above; each stands beside the exact one in a query.
+STEP_DUE = spelt_out(Step, "status", "ready", "retry_wait")
+STEP_LEASED = spelt_out(Step, "status", "running")
+STEP_AWAITING = spelt_out(Step, "status", "awaiting_approval")
+STEP_NEEDS_PERSON = spelt_out(Step, "status", *NEEDS_PERSON)
 
 
 class Resource(models.Model):

@@ -74,9 +74,10 @@ def concerning(agent: Agent, call: CallContext) -> list[Budget]:
 def check(budgets: list[Budget], call: CallContext, moment: dt.datetime) -> None:
     """Raises Stopped where a budget that every call counts against is used up already. The exact
     look, and that at money, steps and tokens, is at the reservation."""
-    budgets = [
-        budget for budget in budgets if budget.unit in (BudgetUnit.CALLS, BudgetUnit.SECONDS)
-    ]
+    known = [BudgetUnit.CALLS, BudgetUnit.SECONDS]
+    if call.step_id is None:
+        known.append(BudgetUnit.TOKENS)  # told with the outcome: the next call meets the end
+    budgets = [budget for budget in budgets if budget.unit in known]
     buckets = {budget.pk: bucket(budget.window, moment, call.run_id) for budget in budgets}
     uses = BudgetUse.objects.filter(budget__in=budgets, bucket__in=set(buckets.values()))
     for use in uses:
@@ -149,6 +150,21 @@ def used(
         told = spends((action.tool.output_schema,), (result or {},)) if action.tool else 0
         return 0 if result is None else told or row.amount
     return row.amount
+
+
+def tell_tokens(action: Action, tokens: int) -> None:
+    """What an outside agent says its model used up to come to a call is spent, also past the end of
+    a budget: it has happened. In the caller's transaction."""
+    if action.agent is None or not tokens:
+        return
+    for budget in concerning(action.agent, CallContext(idem_key=action.idem_key)):
+        if budget.unit != BudgetUnit.TOKENS:
+            continue
+        name = bucket(budget.window, action.at, None)
+        BudgetUse.objects.bulk_create(
+            [BudgetUse(budget=budget, bucket=name)], ignore_conflicts=True
+        )
+        BudgetUse.objects.filter(budget=budget, bucket=name).update(spent=F("spent") + tokens)
 
 
 def sweep() -> int:

@@ -133,6 +133,11 @@ class Action(models.Model):
                 condition=Q(status__in=["executing", "in_doubt"]),
                 name="action_unsettled",
             ),
+            models.Index(
+                fields=["execute_by"],
+                condition=Q(status="allowed"),
+                name="action_unreported",
+            ),
         ]
 
     def __str__(self) -> str:

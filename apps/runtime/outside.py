@@ -7,8 +7,7 @@ import logging
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BooleanField, Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.access.models import User
 from apps.access.services import permitted
@@ -18,6 +17,7 @@ from apps.common.acting import acting
 from apps.common.canonical import plain
 from apps.common.clock import now
 from apps.common.errors import Conflict
+from apps.common.partial import spelt_out
 from apps.ledger.services import record
 from apps.runtime import budgets, gate
 from apps.runtime.gate.effects import mark_untrusted
@@ -30,8 +30,11 @@ WINDOW = dt.timedelta(days=2)
 
 
 @transaction.atomic
-def report(*, action: Action, succeeded: bool, result: dict[str, Any], error: str) -> None:
-    """Writes down what the agent says became of an allowed action. Once, and in time."""
+def report(
+    *, action: Action, succeeded: bool, result: dict[str, Any], error: str, tokens: int = 0
+) -> None:
+    """Writes down what the agent says became of an allowed action, and how many tokens its model
+    used up to come to it. Once, and in time."""
     moment = now()
     told = secret_free(plain(result))
     changed = Action.objects.filter(pk=action.pk, status="allowed", execute_by__gt=moment).update(
@@ -44,6 +47,7 @@ def report(*, action: Action, succeeded: bool, result: dict[str, Any], error: st
         raise Conflict("This action is not open for a report.", "not_open")
     mark_untrusted(action, told)
     budgets.settle(action, result if succeeded else None)
+    budgets.tell_tokens(action, tokens)
     if action.approval_id is not None:
         execution = "succeeded" if succeeded else "failed"
         approvals.mark_execution(request_id=action.approval_id, execution=execution)
@@ -52,17 +56,20 @@ def report(*, action: Action, succeeded: bool, result: dict[str, Any], error: st
         object=action,
         outcome="done" if succeeded else "failed",
         reason=error[:500],
+        after={"tokens": tokens} if tokens else {},
     )
 
 
 def go_on() -> int:
     """Carries on with outside calls that people have decided; finds what a lost signal missed."""
     moment = now()
-    decided = ApprovalRequest.objects.exclude(status="pending")
+    decided = ApprovalRequest.objects.filter(pk=OuterRef("approval_id")).exclude(status="pending")
     early = Q(status="approved", execution="none", dispatch_at__gt=moment)
-    usable = decided.exclude(early).values("pk")
     rows = Action.objects.filter(
-        status="waiting", step_id__isnull=True, approval_id__in=usable, at__gte=moment - WINDOW
+        WAITING,
+        Exists(decided.exclude(early)),
+        step_id__isnull=True,
+        at__gte=moment - WINDOW,
     )
     done = 0
     for pk, agent, label in rows.values_list("pk", "agent_id", "agent_label")[:MOST]:
@@ -75,15 +82,21 @@ def go_on() -> int:
     return done
 
 
-# Spelt out: SQLite uses a partial index only for what it can read in the statement itself.
-OPEN = RawSQL(
-    "\"runtime_action\".\"status\" IN ('executing', 'in_doubt')", (), output_field=BooleanField()
-)
+OPEN = spelt_out(Action, "status", "executing", "in_doubt")
+WAITING = spelt_out(Action, "status", "waiting")
+ALLOWED = spelt_out(Action, "status", "allowed")
 
 
 def unsettled(status: str) -> QuerySet[Action]:
     """Calls outside runs that have begun and not ended, by the index of those alone."""
     return Action.objects.filter(OPEN, settled_at=None, status=status, step_id=None)
+
+
+def unreported(*, within: dt.timedelta) -> QuerySet[Action]:
+    """What outside agents were allowed, have had the time to do, and never told the end of."""
+    moment = now()
+    due = {"execute_by__gte": moment - within, "execute_by__lte": moment}
+    return Action.objects.filter(ALLOWED, **due)
 
 
 LOST = dt.timedelta(minutes=10)
@@ -93,8 +106,8 @@ def give_up_lost() -> int:
     """Calls whose process died while it acted for the caller: found by their age, counted from the
     effect's begin, or from the end of the approval's time, where people were asked."""
     old = now() - LOST
-    begun = Effect.objects.filter(begun_at__lte=old).values("action_id")
-    since = Q(approval_id=None, at__lte=old) | Q(pk__in=begun) | Q(execute_by__lte=old)
+    begun = Exists(Effect.objects.filter(pk=OuterRef("idem_key"), begun_at__lte=old))
+    since = Q(approval_id=None, at__lte=old) | Q(begun) | Q(execute_by__lte=old)
     rows = unsettled("executing").filter(since).order_by("settled_at")
     done = 0
     for pk, agent, label in rows.values_list("pk", "agent_id", "agent_label")[:MOST]:

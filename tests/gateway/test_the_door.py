@@ -14,6 +14,8 @@ from apps.access.models import User
 from apps.approvals.models import ApprovalRequest
 from apps.approvals.services import vote
 from apps.common.clock import now
+from apps.ledger.models import LedgerEvent
+from apps.orchestration.queries import attention
 from apps.registry.models import Agent
 from apps.registry.services import (
     activate_agent,
@@ -25,7 +27,8 @@ from apps.registry.services import (
     save_reference_list,
 )
 from apps.runtime import outside
-from apps.runtime.models import Action, Session
+from apps.runtime.models import Action, BudgetUse, Session
+from apps.runtime.services import set_budget
 from tests.conftest import spec_named
 from tests.policies.test_four_outcomes import ASK_ABOVE_TEN, FORBID_GLASS
 from tests.support import Shelf
@@ -303,6 +306,49 @@ def test_a_report_that_comes_too_late_is_refused(payer: Caller) -> None:
     action = payer.ask("pay", arguments={"recipient": "ACME", "amount": 5}).json()["action"]
     Action.objects.update(execute_by=now() - dt.timedelta(seconds=1))
     assert payer.post(f"/api/v1/actions/{action}/outcome", {"succeeded": True}).status_code == 409
+
+
+def test_what_a_model_used_up_counts_in_the_budget_and_the_next_call_meets_its_end(
+    payer: Caller, agent: Agent, administrator: User
+) -> None:
+    set_budget(
+        actor=administrator,
+        scope="agent",
+        subject=agent.slug,
+        unit="tokens",
+        amount=1_000,
+        window="day",
+        reason="x",
+    )
+    for told, decision in ((700, "allow"), (900, "allow"), (None, "deny")):
+        answer = payer.ask("pay", arguments={"recipient": "ACME", "amount": 5}).json()
+        assert answer["decision"] == decision
+        if told is not None:
+            report = {"succeeded": True, "tokens": told}
+            payer.post(f"/api/v1/actions/{answer['action']}/outcome", report)
+    assert BudgetUse.objects.get().spent == 1_600
+    assert "1,000 tokens per day" in answer["error"]
+    assert LedgerEvent.objects.filter(type="action.reported").latest("at").after["tokens"] == 900
+
+
+@pytest.mark.parametrize("tokens", [-1, 1.5, True, "12", None, 10**12])
+def test_tokens_are_a_whole_number(payer: Caller, tokens: Any) -> None:
+    action = payer.ask("pay", arguments={"recipient": "ACME", "amount": 5}).json()["action"]
+    report = {"succeeded": True, "tokens": tokens}
+    assert payer.post(f"/api/v1/actions/{action}/outcome", report).status_code == 422
+
+
+def test_who_never_reports_is_named_where_people_look(
+    payer: Caller, operator: User, stranger: User, signed_in: Callable[[User], Client]
+) -> None:
+    for _ in range(2):
+        payer.ask("pay", arguments={"recipient": "ACME", "amount": 5})
+    page = signed_in(operator).get("/runs/attention")
+    assert b"never reported" not in page.content
+    Action.objects.update(execute_by=now() - dt.timedelta(seconds=1))
+    page = signed_in(operator).get("/runs/attention")
+    assert b"2 calls were allowed in the last 7 days and never reported" in page.content
+    assert attention(stranger) == []
 
 
 READS = ["agents", "runs", "approvals", "policies", "events"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,8 @@ from apps.approvals.models import ApprovalRequest
 from apps.common.clock import now
 from apps.common.errors import Absent
 from apps.orchestration.definitions import RunState, StepView
-from apps.orchestration.models import Pulse, Run, Step
-from apps.orchestration.states import ASKS, BUDGET, NEEDS_PERSON, OPEN_STEPS
+from apps.orchestration.models import STEP_NEEDS_PERSON, Pulse, Run, Step
+from apps.orchestration.states import ASKS, BUDGET, OPEN_STEPS
 from apps.registry.models import Agent
 from apps.registry.signals import InFlight
 from apps.runtime import outside
@@ -210,11 +211,11 @@ class Needed:
 
 def attention(reader: User) -> list[Needed]:
     """Steps that gave up, are in doubt or could not be undone, runs that were stopped because a
-    budget was used up, agents contradict each other, or they went in circles, and what was done for
-    an outside agent with an end that nobody knows."""
+    budget was used up, agents contradict each other, or they went in circles, what was done for an
+    outside agent with an end that nobody knows, and outside agents that do not tell theirs."""
     if not holds(reader, "runs.view"):
         return []
-    rows = Step.objects.filter(status__in=NEEDS_PERSON).select_related("run")
+    rows = Step.objects.filter(STEP_NEEDS_PERSON).select_related("run")
     rows = rows.exclude(compensates__isnull=False, status="dead").exclude(code="left")
     steps = [
         Needed(
@@ -230,7 +231,7 @@ def attention(reader: User) -> list[Needed]:
         Needed(run, "run", run.status, run.subject, "", run.sentence, until=run.until)
         for run in stopped.order_by("-created_at")[:LISTED]
     ]
-    return runs_ + steps + doubts()
+    return runs_ + steps + doubts() + silent()
 
 
 def doubts() -> list[Needed]:
@@ -240,6 +241,31 @@ def doubts() -> list[Needed]:
         for row in rows
         if row.agent is not None
     ]
+
+
+def silent() -> list[Needed]:
+    """The agents that did not tell how it went, of the last week; counted up to a limit."""
+    rows = outside.unreported(within=UNREPORTED).order_by("-execute_by")
+    latest = list(rows.values_list("agent_id", "tool_name")[:COUNTED])
+    counts = Counter(agent_id for agent_id, _ in latest)
+    last_tool = dict(reversed(latest))
+    agents = Agent.objects.select_related("owner").filter(pk__in=counts)
+    return [
+        Needed(
+            agent, "silent", "unreported", "", last_tool[agent.pk], unsaid(agent, counts[agent.pk])
+        )
+        for agent in agents.order_by("slug")
+    ]
+
+
+def unsaid(agent: Agent, count: int) -> str:
+    many = f"{count} calls were" if count > 1 else "One call was"
+    some = f"{COUNTED} calls or more were" if count == COUNTED else many
+    return f"{some} allowed in the last 7 days and never reported. Its owner: {agent.owner}."
+
+
+UNREPORTED = dt.timedelta(days=7)
+COUNTED = 1000
 
 
 def doubtful() -> QuerySet[Action]:

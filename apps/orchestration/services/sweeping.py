@@ -5,14 +5,23 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from apps.approvals.models import ApprovalRequest
 from apps.common.acting import acting
 from apps.common.clock import now
 from apps.ledger.services import record
 from apps.orchestration import messages
-from apps.orchestration.models import Outbox, Pulse, Run, Step
+from apps.orchestration.models import (
+    STEP_AWAITING,
+    STEP_DUE,
+    STEP_LEASED,
+    STEP_NEEDS_PERSON,
+    Outbox,
+    Pulse,
+    Run,
+    Step,
+)
 from apps.orchestration.services.leases import sweep_leases
 from apps.orchestration.services.moves import move_step, post
 from apps.orchestration.services.plans import advance
@@ -39,7 +48,8 @@ def sweep() -> None:
     reclaim_lost(moment)
     follow_agents()
     follow_budgets(moment)
-    for step in Step.objects.filter(status=StepStatus.RETRY_WAIT, not_before__lte=moment)[:500]:
+    retries = Step.objects.filter(STEP_DUE, status=StepStatus.RETRY_WAIT, not_before__lte=moment)
+    for step in retries[:500]:
         with transaction.atomic():
             if move_step(step, StepStatus.READY):
                 post("perform", step.pk)
@@ -68,7 +78,9 @@ def ask_the_tools(moment: dt.datetime) -> None:
     """Steps in doubt whose tool can be asked what became of a call: it settles them, if it knows.
     The others stay with a person."""
     due = Q(not_before__isnull=True) | Q(not_before__lte=moment)
-    doubts = Step.objects.filter(due, status=StepStatus.IN_DOUBT, compensates__isnull=True)
+    doubts = Step.objects.filter(
+        STEP_NEEDS_PERSON, due, status=StepStatus.IN_DOUBT, compensates__isnull=True
+    )
     for step in doubts.select_related("run", "agent")[:50]:
         Step.objects.filter(pk=step.pk, fence=step.fence).update(not_before=moment + ASKED_AGAIN)
         who = {"kind": "agent", "id": str(step.agent_id), "label": step.agent.label}
@@ -107,16 +119,18 @@ def follow_agents() -> None:
 
 def follow_budgets(moment: dt.datetime) -> None:
     """Runs that a budget stopped, whose window has ended, go on by themselves."""
-    due = Step.objects.filter(status=StepStatus.READY, code=BUDGET, not_before__lte=moment)
-    stopped = Run.objects.filter(status=RunStatus.PAUSED, wait_reason=BUDGET, steps__in=due)
-    for run in stopped.distinct()[:500]:
+    due = Step.objects.filter(
+        STEP_DUE, status=StepStatus.READY, code=BUDGET, not_before__lte=moment
+    )
+    runs = list(due.order_by().values_list("run_id", flat=True).distinct()[:500])
+    for run in Run.objects.filter(pk__in=runs, status=RunStatus.PAUSED, wait_reason=BUDGET):
         bring_back(run, "The window of its budget has ended.")
 
 
 def reclaim_lost(moment: dt.datetime) -> None:
     """A lease that ran out: the worker died or froze. The fence goes up, so a late writer loses."""
-    lost = Step.objects.filter(status=StepStatus.RUNNING, lease_until__lte=moment)
-    for step in lost.select_related("run").order_by("pk")[:500]:
+    lost = Step.objects.filter(STEP_LEASED, status=StepStatus.RUNNING, lease_until__lte=moment)
+    for step in lost.select_related("run").order_by("lease_until")[:500]:
         with transaction.atomic():
             moved = Step.objects.filter(
                 pk=step.pk, status=StepStatus.RUNNING, fence=step.fence, lease_until__lte=moment
@@ -143,7 +157,7 @@ def ring_forgotten(moment: dt.datetime) -> None:
     """Steps and runs whose messages got lost with a broker: ring again."""
     old = moment - FORGOTTEN
     due = Q(not_before__isnull=True) | Q(not_before__lte=moment)
-    ready = Step.objects.filter(due, status=StepStatus.READY, created_at__lte=old)
+    ready = Step.objects.filter(STEP_DUE, due, status=StepStatus.READY, created_at__lte=old)
     live = ready.filter(run__status__in=[*GOING_RUNS, RunStatus.COMPENSATING])
     for pk in live.values_list("pk", flat=True)[:500]:
         messages.send_later(None, "perform", pk)
@@ -183,8 +197,10 @@ def drain(limit: int = 1000) -> int:
 
 def wake_decided() -> None:
     """Steps whose request was decided: found by looking, should the signal have been lost."""
-    decided = ApprovalRequest.objects.exclude(status="pending").values("pk")
-    waiting = Step.objects.filter(status=StepStatus.AWAITING_APPROVAL, approval_ref__in=decided)
+    decided = ApprovalRequest.objects.filter(pk=OuterRef("approval_ref")).exclude(status="pending")
+    waiting = Step.objects.filter(
+        STEP_AWAITING, Exists(decided), status=StepStatus.AWAITING_APPROVAL
+    )
     for approval_id in waiting.values_list("approval_ref", flat=True)[:500]:
         if approval_id is not None:
             wake_waiting(approval_id=approval_id)
