@@ -255,5 +255,15 @@ def word_for(kind: str, code: str) -> tuple[str, str]:
 
 
 def label(name: str) -> str:
-    """A field's name for people."""
-    return str(name).replace("_", " ").capitalize()
+    """A field's name for people: `bank_iban` is “Bank IBAN”."""
+    words = inside(name)
+    return words[:1].upper() + words[1:]
+
+
+def inside(name: str) -> str:
+    """The same inside a sentence: “bank IBAN”."""
+    words = str(name).replace("_", " ").split()
+    return " ".join(word.upper() if word.lower() in ACRONYMS else word.lower() for word in words)
+
+
+ACRONYMS = frozenset(("api", "bic", "csv", "eu", "iban", "id", "ip", "pdf", "po", "url", "vat"))

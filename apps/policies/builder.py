@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.common.vocabulary import label
+from apps.common.vocabulary import inside
 from apps.policies.analysis.expressions import path_of
 from apps.policies.rules import seconds_of
 from apps.policies.text import formatted, parsed, pieces
@@ -29,6 +29,8 @@ OPERATORS = {
     "true": "is yes",
     "false": "is no",
     "in": "is one of",
+    "includes": "include",
+    "excludes": "do not include",
     "has": "is known",
     "lacks": "is not known",
 }
@@ -86,6 +88,7 @@ GENERAL = (
     Attribute("agent.risk_tier", "risk of the agent", "string"),
     Attribute("agent.environment", "environment of the agent", "string"),
     Attribute("agent.department", "department that answers for the agent", "string", True),
+    Attribute("agent.data_classes", "data classes that the agent works with", "set", True),
     Attribute("agent.actions_last_hour", "actions of the agent in the last hour", "integer", True),
     Attribute(
         "agent.actions_last_day", "actions of the agent in the last 24 hours", "integer", True
@@ -122,7 +125,7 @@ def own_attributes(spec: ToolSpec) -> list[Attribute]:
         for name, child in schema.get("properties", {}).items():
             kind = child.get("type")
             if kind in ("integer", "boolean", "string") and NAME.fullmatch(name):
-                title = str(child.get("title") or label(name).lower())
+                title = str(child.get("title") or inside(name))
                 words = title if group == "facts" else f"{title} (as the agent says)"
                 found.append(
                     Attribute(
@@ -202,7 +205,7 @@ def action_of(does: str) -> str:
 def test_of(condition: Condition, attribute: Attribute | None) -> list[str]:
     """The Cedar expressions of one condition; an optional attribute is asked for first."""
     if attribute is None:
-        words = label(condition.path.rpartition(".")[2]).lower()
+        words = inside(condition.path.rpartition(".")[2])
         raise Unfinished(
             "conditions",
             f"Choose an action of which “{words}” is known, or take the condition out.",
@@ -223,6 +226,11 @@ def comparison(condition: Condition, attribute: Attribute, place: str) -> str:
         return place if condition.op == "true" else f"!{place}"
     if attribute.kind == "time":
         return f"context.now.toTime() {condition.op} {time_of(condition, attribute)}"
+    if attribute.kind == "set":
+        if condition.op not in ("includes", "excludes"):
+            raise Unfinished("conditions", f"{attribute.title} include something, or do not.")
+        test = f"{place}.contains({literal(condition.value, attribute)})"
+        return test if condition.op == "includes" else f"!{test}"
     if condition.op == "in":
         values = condition.value if isinstance(condition.value, (list, tuple)) else []
         if not values:
@@ -242,7 +250,7 @@ def time_of(condition: Condition, attribute: Attribute) -> str:
 
 
 def literal(value: Any, attribute: Attribute) -> str:
-    if attribute.kind == "string":
+    if attribute.kind in ("string", "set"):
         if value in (None, ""):
             raise Unfinished("conditions", f"Give {attribute.title} a value.")
         return quoted(str(value))
@@ -316,8 +324,13 @@ def atoms_of(node: Mapping[str, Any]) -> Iterable[Condition]:
     elif op == "!" and "has" in body["arg"]:
         inner = body["arg"]["has"]
         yield Condition(f"{path_of(inner['left'])}.{inner['attr']}", "lacks")
+    elif op == "!" and "contains" in body["arg"]:
+        inner = body["arg"]["contains"]
+        yield Condition(path_of(inner["left"]), "excludes", inner["right"]["Value"])
     elif op == "!":
         yield Condition(path_of(body["arg"]), "false")
+    elif op == "contains" and "Set" not in body["left"]:
+        yield Condition(path_of(body["left"]), "includes", body["right"]["Value"])
     elif op == "contains":
         values = [item["Value"] for item in body["left"]["Set"]]
         yield Condition(path_of(body["right"]), "in", values)

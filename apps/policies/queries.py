@@ -24,6 +24,7 @@ from apps.policies.models import (
 from apps.policies.states import VersionStatus
 from apps.policies.text import Compiled, compile_text
 from apps.registry.models import Agent, Tool
+from apps.registry.states import ToolStatus
 
 COUNTED = 5_000
 
@@ -95,6 +96,22 @@ def version(policy: Policy, number: int) -> PolicyVersion:
 
 def rules_of(version: PolicyVersion) -> list[Compiled]:
     return compile_text(version.text, policy=version.policy.slug, version=version.number)
+
+
+def idle_tools(rules: Iterable[Compiled]) -> dict[str, str]:
+    """Rules about one tool that no agent can use: rule id → why. They stay in force and decide
+    nothing until the tool is there again."""
+    names = {
+        rule.rule.rule_id: rule.source["action"]["entity"]["id"]
+        for rule in rules
+        if rule.source["action"]["op"] == "=="
+    }
+    known = dict(Tool.objects.filter(name__in=names.values()).values_list("name", "status"))
+    return {
+        rule_id: "not registered" if name not in known else "suspended"
+        for rule_id, name in names.items()
+        if known.get(name) != ToolStatus.ACTIVE
+    }
 
 
 FLIPS = 100

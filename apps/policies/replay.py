@@ -29,6 +29,7 @@ from apps.policies.models import (
 )
 from apps.policies.pairs import Pair
 from apps.policies.rules import Outline, flip_of
+from apps.policies.snapshot import PACE
 from apps.policies.states import BacktestStatus
 
 log = logging.getLogger(__name__)
@@ -171,7 +172,15 @@ def judged(stretch: BacktestStretch, pair: Pair) -> tuple[list[BacktestFlip], di
         for index, (before, after) in both.items()
         if (flip := flip_from(row, rows[index], before, after)) is not None
     ]
-    return flips, summary_of(rows, flips, both)
+    summary = summary_of(rows, flips, both)
+    if PACE in row.version.text:
+        summary["uncounted"] = sum(not paced(each.request) for each in rows)
+    return flips, summary
+
+
+def paced(request: Mapping[str, Any]) -> bool:
+    """Whether the agent's rate was counted when this was judged; a rule on it is silent without."""
+    return any(name.startswith(PACE) for name in request.get("context", {}).get("agent", {}))
 
 
 def flip_from(row: Backtest, past: Past, before: Outline, after: Outline) -> BacktestFlip | None:

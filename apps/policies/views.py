@@ -40,11 +40,13 @@ def policy(request: PersonRequest, slug: str) -> HttpResponse:
     found = queries.policy(request.user, slug)
     versions = queries.versions(found)
     shown = next((v for v in versions if v.status in EVALUATED), versions[0] if versions else None)
+    rules = queries.rules_of(shown) if shown else []
+    idle = queries.idle_tools(rules)
     context = {
         "policy": found,
         "versions": versions,
         "shown": shown,
-        "rules": queries.rules_of(shown) if shown else [],
+        "rules": [(each, idle.get(each.rule.rule_id)) for each in rules],
         "draft": next((v for v in versions if v.status == VersionStatus.DRAFT), None),
         "may_draft": holds(request.user, "policies.draft"),
         "may_propose": holds(request.user, "council.propose"),

@@ -53,20 +53,20 @@ def routes(
             inner = entry.namespace or namespace
             yield from routes(entry.url_patterns, place, inner)
         elif isinstance(entry, URLPattern):
-            yield f"{namespace}:{entry.name}", fill(place)
+            yield f"{namespace}:{entry.name}", place
 
 
-def fill(route: str) -> str:
+def fill(route: str, samples: dict[str, str] = SAMPLES) -> str:
     def sample(found: re.Match[str]) -> str:
         kind, _, name = found.group(1).rpartition(":")
         if kind == "uuid":
-            return "00000000-0000-7000-8000-000000000000"
-        return SAMPLES[name]
+            return samples.get("uuid", "00000000-0000-7000-8000-000000000000")
+        return samples[name]
 
     return re.sub(r"<([^>]+)>", sample, route)
 
 
-ALL_ROUTES = sorted(routes())
+ALL_ROUTES = sorted((name, fill(route)) for name, route in routes())
 
 
 @pytest.mark.parametrize(("name", "path"), ALL_ROUTES)

@@ -16,6 +16,7 @@ from apps.access.models import User
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.policies import backtests, proof, replay
+from apps.policies.adoption import enforce
 from apps.policies.bench import Bench
 from apps.policies.models import (
     Backtest,
@@ -99,6 +100,27 @@ def test_what_a_person_rejected_and_would_now_be_allowed_blocks(
     assert found.blocking == 1
     assert BacktestFlip.objects.get().blocking
     assert any("rejected" in sentence for sentence in proof.obstacles(version))
+
+
+RATE = """
+@id("rate") @reason("Too often.") forbid (principal, action, resource)
+when { context.agent has actions_last_hour && context.agent.actions_last_hour >= 1 };
+"""
+
+
+def test_a_rule_on_rates_says_where_nothing_was_counted(
+    base: PolicyVersion, agent: Agent, member: User, signed_in: Callable[[User], Client]
+) -> None:
+    for amount in (1, 2, 3):
+        put(agent, "book", amount)
+    assert "uncounted" not in run(draft(base, ASK_ABOVE_HUNDRED)).summary
+    found = run(draft(base, ASK_ABOVE_TEN + RATE))
+    assert found.summary["uncounted"] == 3
+    page = signed_in(member).get(f"/policies/shelf-rules/backtests/{found.pk}")
+    assert "For 3 of 3 actions nobody counted that" in page.content.decode()
+    enforce(version=found.version, reason="x")
+    put(agent, "book", 4)
+    assert run(draft(base, ASK_ABOVE_HUNDRED + RATE)).summary["uncounted"] == 3
 
 
 def test_the_window_and_the_number_are_kept(base: PolicyVersion, agent: Agent) -> None:

@@ -45,6 +45,9 @@ CONDITIONS = st.one_of(
         Condition, st.just("now.time"), st.sampled_from(["<", ">="]), st.integers(0, 24).map(str)
     ),
     st.builds(Condition, st.just("resource.data_class"), st.just("=="), WORDS),
+    st.builds(
+        Condition, st.just("agent.data_classes"), st.sampled_from(["includes", "excludes"]), WORDS
+    ),
 )
 SENTENCES = st.builds(
     Sentence,
@@ -104,6 +107,7 @@ def test_what_it_could_not_have_written_stays_text(condition: str) -> None:
         ({"conditions": (Condition("facts.nothing", "==", 1),)}, "conditions"),
         ({"conditions": (Condition("facts.amount", ">", "much"),)}, "conditions"),
         ({"conditions": (Condition("facts.known", ">", 1),)}, "conditions"),
+        ({"conditions": (Condition("agent.data_classes", "==", "hr"),)}, "conditions"),
         ({"conditions": (Condition("args.to", ">", "a"),)}, "conditions"),
         ({"conditions": (Condition("args.to", "in", []),)}, "conditions"),
         ({"conditions": (Condition("now.time", "<", "25"),)}, "conditions"),

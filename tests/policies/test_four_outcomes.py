@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.access.models import User
 from apps.common.errors import Conflict
 from apps.policies import snapshot
 from apps.policies.adoption import enforce, move_version
@@ -24,7 +26,7 @@ from apps.policies.services import (
 )
 from apps.policies.text import formatted, pieces, problems
 from apps.registry.models import Agent, Tool
-from apps.registry.services import register_tool
+from apps.registry.services import register_tool, set_tool_status
 from tests.conftest import spec_named
 
 MOMENT = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
@@ -321,3 +323,19 @@ def test_grants_end_at_their_moment_and_hold_to_their_scope(
     grant = agent.grants.get()
     assert judge(asked(now=grant.expires_at - dt.timedelta(milliseconds=1))).effect == "allow"
     assert judge(asked(now=grant.expires_at)).effect == "deny"
+
+
+def test_a_rule_whose_tool_is_gone_says_so_and_decides_nothing(
+    policy: Callable[..., Any],
+    tool: Tool,
+    administrator: User,
+    member: User,
+    signed_in: Callable[[User], Client],
+) -> None:
+    policy(FORBID_GLASS + ASK_ABOVE_TEN, slug="shelf-rules")
+    page = "/policies/shelf-rules"
+    assert b"Decides nothing now" not in signed_in(member).get(page).content
+    set_tool_status(actor=administrator, tool=tool, status="suspended", reason="Broken.")
+    shown = signed_in(member).get(page).content.decode()
+    assert shown.count("Decides nothing now") == 2
+    assert "its tool is suspended" in shown

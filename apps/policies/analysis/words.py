@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.common.units import in_unit
-from apps.common.vocabulary import label
+from apps.common.vocabulary import inside
 from apps.policies.analysis.axes import Cell
 from apps.policies.analysis.expressions import EPOCH
 from apps.policies.analysis.grid import Box
@@ -35,7 +35,7 @@ def named(path: str, spec: ToolSpec) -> str:
     if path.startswith("“") or "." not in path:
         return path
     group, name = path.split(".", 1)
-    words = label(name).lower()
+    words = inside(name)
     return words if group in ("args", "facts") else f"{group}'s {words}"
 
 
