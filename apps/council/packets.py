@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import Count
@@ -10,7 +11,7 @@ from django.db.models import Count
 from apps.access.models import User
 from apps.approvals.levels import percent
 from apps.approvals.models import Checkpoint, Scope
-from apps.approvals.queries import counts_of
+from apps.approvals.queries import counts_of, evidence_of_scope
 from apps.common.canonical import plain
 from apps.common.clock import now
 from apps.common.errors import Invalid
@@ -142,6 +143,7 @@ def scope_packet(scope: Scope, level: int, *, held: bool) -> dict[str, Any]:
                 }
             ],
             "evidence": counts_of(scope),
+            "borne": asdict(found) if (found := evidence_of_scope(scope)) else None,
             "held": scope.held_reason,
             "fewer": then < now_seen,
         }

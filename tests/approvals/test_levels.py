@@ -197,6 +197,24 @@ def test_an_answer_to_a_drawn_question_is_evidence(drawn: Agent, approver: User)
     assert queries.counts_of(finding.scope) == {"fine": 1}
 
 
+def test_the_page_and_the_motion_say_how_far_the_reviews_bear_the_next_level(
+    drawn: Agent, approver: User, operator: User, signed_in: Callable[[User], Client]
+) -> None:
+    outcome = put(drawn, amount=11)
+    approve(outcome.approval_id, approver)
+    scope = Finding.objects.get().scope
+    found = queries.evidence_of_scope(scope)
+    assert found is not None
+    assert (found.tolerance, found.percent, found.clean) == (0.02, 0, 406)
+    page = signed_in(operator).get("/inbox/levels").content.decode()
+    assert "about 406 more without a fault; tolerated loss 2.0 %" in page
+    services.tighten(scope=scope, reason="Doubt")
+    assert queries.evidence_of_scope(Scope.objects.get()) is None
+    assert (
+        "none while under full review" in signed_in(operator).get("/inbox/levels").content.decode()
+    )
+
+
 def test_an_answer_at_a_hard_checkpoint_earns_nothing(
     agent: Agent, policy: Callable[..., Any], checkpoint: Checkpoint, approver: User
 ) -> None:

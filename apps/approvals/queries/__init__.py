@@ -100,6 +100,7 @@ from apps.approvals.queries.rights import (
 from apps.approvals.queries.scopes import (
     Standing,
     counts_of,
+    evidence_of_scope,
     novelties,
     percent_of,
     scope_at,
@@ -117,7 +118,6 @@ from apps.approvals.queries.training import (
     untrained,
 )
 from apps.approvals.queries.vigilance import (
-    NO_PLANTS,
     WANTED_PER_QUARTER,
     QueueVigilance,
     Rate,
@@ -144,7 +144,6 @@ __all__ = [
     "INSIGHT",
     "LISTED",
     "LONGEST_DAYS",
-    "NO_PLANTS",
     "VIEWS",
     "WANTED_PER_QUARTER",
     "Alike",
@@ -172,6 +171,7 @@ __all__ = [
     "counts_of",
     "delegations",
     "eligible_people",
+    "evidence_of_scope",
     "facts_of",
     "freeze_at",
     "freezes_ahead",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from apps.access.models import User
 from apps.access.queries import holds
-from apps.approvals import levels
+from apps.approvals import intervals, levels, planting
+from apps.approvals.graduation import ALPHAS, Evidence, claim_of, weighed
 from apps.approvals.models import Finding, Scope, SeenTrait, Skipped
 from apps.approvals.queries.rights import own_queue_ids, queue_ids
+from apps.approvals.queries.vigilance import sums_by_queue
 from apps.approvals.rules import conflict
+from apps.common.clock import now
 from apps.common.errors import Absent
 from apps.registry import directory
 from apps.registry.models import Agent
@@ -53,7 +56,8 @@ def novelties(scope: Scope, traits: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Standing:
-    """A scope, the share that people see, and what was found by severity and origin."""
+    """A scope, the share that people see, what was found by severity and origin, and how far that
+    bears the next level: None where there is none, or nobody knows what its reviewers miss."""
 
     scope: Scope
     percent: int
@@ -61,6 +65,7 @@ class Standing:
     worse: dict[str, int]
     later: int
     skipped: int
+    evidence: Evidence | None
 
 
 def standings(reader: User) -> list[Standing]:
@@ -68,7 +73,7 @@ def standings(reader: User) -> list[Standing]:
     if not holds(reader, "agents.view"):
         return []
     rows = Scope.objects.select_related("agent").order_by("agent__slug", "tool", "risk")
-    scopes = list(rows.order_by("-changed_at")[: LISTED * 4])
+    scopes = list(rows.annotate(queue=LAST_QUEUE).order_by("-changed_at")[: LISTED * 4])
     found: dict[int, dict[tuple[str, str], int]] = {}
     counted = Finding.objects.filter(scope__in=scopes).values("scope", "origin", "severity")
     for row in counted.annotate(number=Count("pk")).order_by():
@@ -79,6 +84,7 @@ def standings(reader: User) -> list[Standing]:
         .annotate(number=Count("pk"))
         .order_by()
     )
+    missed = sums_by_queue(now())
     return [
         Standing(
             scope=scope,
@@ -91,10 +97,45 @@ def standings(reader: User) -> list[Standing]:
             },
             later=sum(n for (origin, _), n in by.items() if origin == "later"),
             skipped=waiting.get(scope.pk, 0),
+            evidence=borne(scope, spoken(by), missed.get(scope.queue, {})),
         )
         for scope in scopes
         for by in [found.get(scope.pk, {})]
     ]
+
+
+LAST_QUEUE = Subquery(
+    Finding.objects.filter(scope=OuterRef("pk"), request__isnull=False)
+    .order_by("-at")
+    .values("request__queue")[:1]
+)
+
+
+def spoken(by: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """The same as `counts_of`, from counts by origin and severity."""
+    found: dict[str, int] = {}
+    for (origin, severity), number in by.items():
+        if origin == "random" or severity != "fine":
+            found[severity] = found.get(severity, 0) + number
+    return found
+
+
+def borne(scope: Scope, counts: Mapping[str, int], answers: Mapping[str, int]) -> Evidence | None:
+    """`answers`: what the people of the scope's queue found of planted defects."""
+    if scope.held:
+        return None
+    hits, number = answers.get("found", 0), answers.get("defects", 0)
+    known = None
+    if number >= planting.SAY:
+        known = intervals.sensitivity(hits, number, ALPHAS.get(scope.risk, 0.01))
+    claim = claim_of(scope.risk, scope.level, scope.attempt, known)
+    return weighed(counts, claim) if claim else None
+
+
+def evidence_of_scope(scope: Scope) -> Evidence | None:
+    """How far its reviews bear the next level, for whoever proposes or votes on it."""
+    queue = Scope.objects.filter(pk=scope.pk).values_list(LAST_QUEUE, flat=True).first()
+    return borne(scope, counts_of(scope), sums_by_queue(now()).get(queue or 0, {}))
 
 
 def counts_of(scope: Scope) -> dict[str, int]:

@@ -31,7 +31,6 @@ WINDOW = dt.timedelta(days=180)
 QUARTER = dt.timedelta(days=91)
 WANTED_PER_QUARTER = 60
 COUNTED = 2_000
-NO_PLANTS = 0.8
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ class QueueVigilance:
 
 def sensitivity_of(queue: Queue, alpha: float = 0.01) -> float | None:
     """s_L of a queue: the bound on the share of planted defects that its people find; None while
-    too few were shown to tell. Promotion then takes autonomy.md's own answer (`NO_PLANTS`)."""
+    too few were shown to tell."""
     found = rate_of(answered(seed__queue=queue))
     return intervals.sensitivity(found.hits, found.number, alpha) if found.tells else None
 

@@ -137,6 +137,12 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
 
 
+@register.filter
+def share(value: float) -> str:
+    """0.031 as “3.1 %”."""
+    return f"{100 * value:.1f} %"
+
+
 register.filter("label", label)
 register.filter("span", span_in_words)
 
