@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django_htmx.middleware import HtmxDetails
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -23,6 +24,7 @@ class PersonRequest(HttpRequest):
     """A request behind LoginRequiredMiddleware: somebody is signed in (for type checkers)."""
 
     user: User
+    htmx: HtmxDetails
 
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -114,6 +114,7 @@ ACTS: dict[str, str] = {
     "approval.cancelled": "Request cancelled",
     "approval.superseded": "Request superseded",
     "approval.refused": "Decision refused",
+    "approval.answered_late": "Answer that came after the decision",
     "approval.stale": "Stale approval refused",
     "approval.withdrawn": "Approval taken back before it was used",
     "approval.edited": "Another call put in the place of a request",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from apps.access.models import RoleAssignment, User
 from apps.access.services import take_role
+from apps.approvals import queries
 from apps.approvals.models import ApprovalRequest, Queue, Vote
 from apps.approvals.queries import approved_checkpoints, open_for, waiting_count, why_not
 from apps.approvals.rules import Cast, Need, covered, status_after
@@ -134,6 +135,8 @@ def test_what_is_decided_stays_decided(
     with pytest.raises(Lost) as late:
         answer(second_approver, request, "reject")
     assert "Approver" in late.value.sentence
+    kept = queries.late_answers(request)
+    assert [(each.who, each.choice) for each in kept] == [("Second_approver", "reject")]
     request.refresh_from_db()
     assert request.status == "approved"
 
@@ -398,6 +401,30 @@ def test_the_page_keeps_what_was_typed_when_somebody_was_faster(
     response = signed_in(approver).post(f"/inbox/C-{request.number}/decide", body)
     assert response.status_code == 409
     assert "My careful words." in response.content.decode()
+
+
+def test_who_came_too_late_is_heard_all_the_same(
+    question: Ask, approver: User, second_approver: User, signed_in: Callable[[User], Client]
+) -> None:
+    request = question()
+    answer(second_approver, request, "reject")
+    page, path = signed_in(approver), f"/inbox/C-{request.number}"
+    page.post(f"{path}/decide", {"choice": "approve", "reason": "Mine, too.", "digest": DIGEST})
+    shown = page.get(path).content.decode()
+    assert "Came after the decision" in shown
+    assert "Mine, too." in shown
+
+
+def test_beside_the_list_the_item_comes_alone(
+    question: Ask, approver: User, signed_in: Callable[[User], Client]
+) -> None:
+    path, page = f"/inbox/C-{question().number}", signed_in(approver)
+    asked = {"HX-Request": "true", "HX-Target": "pane"}
+    alone = page.get(path, headers=asked).content.decode()
+    assert 'id="pane"' in alone
+    assert "inbox-list" not in alone
+    for headers in ({}, {"HX-Request": "true"}, {**asked, "HX-History-Restore-Request": "true"}):
+        assert "inbox-list" in page.get(path, headers=headers).content.decode()
 
 
 def test_a_stranger_finds_no_request(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
@@ -21,6 +22,8 @@ from apps.approvals.models import (
 from apps.approvals.queries.rights import eligible_people, queue_ids, visible
 from apps.common.clock import now
 from apps.common.errors import Absent
+from apps.ledger.models import LedgerEvent
+from apps.ledger.queries import texts_of_acts
 from apps.registry.models import Tool
 from apps.registry.queries import live_grants
 
@@ -42,6 +45,32 @@ def undoable(user: User, moment: dt.datetime | None = None) -> list[ApprovalRequ
 
 def questions_of(request: ApprovalRequest) -> list[Question]:
     return list(request.questions.select_related("asker", "asked").order_by("at"))
+
+
+@dataclass(frozen=True)
+class Late:
+    """What somebody said who came after the decision."""
+
+    who: str
+    at: dt.datetime
+    choice: str
+    words: str
+
+
+def late_answers(request: ApprovalRequest) -> list[Late]:
+    events = list(
+        LedgerEvent.objects.filter(
+            object_type=request._meta.label_lower,
+            object_id=str(request.pk),
+            type="approval.answered_late",
+        ).order_by("at")[:20]
+    )
+    words = texts_of_acts({event.act_id for event in events}) if events else {}
+    return [
+        Late(told.get("by", ""), event.at, told.get("choice", ""), words.get(event.act_id, ""))
+        for event in events
+        for told in [event.after or {}]
+    ]
 
 
 def question_for(user: User, pk: uuid.UUID) -> Question:

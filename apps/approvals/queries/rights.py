@@ -219,6 +219,14 @@ def why_not(user: User, request: ApprovalRequest) -> str:
     return "You may not decide in this queue."
 
 
+def might_have_decided(user: User, request: ApprovalRequest) -> bool:
+    """Whether the person could have answered, had they come in time."""
+    if request.is_seed or conflict(user.pk, conflicts(request)):
+        return False
+    asked = queues_asked(request)
+    return bool(asked & own_queue_ids(user)) or giver_for(user, request, asked) is not None
+
+
 def queues_asked(request: ApprovalRequest) -> set[int]:
     parts = request.checkpoints.all()
     found = {q for p in parts for q in (p.queue_id, p.second_queue_id, p.third_queue_id)}

@@ -61,7 +61,8 @@ def vote(
     open and not past its time, that the person is eligible and has no conflict, that the digest on
     their screen is the digest stored, and that nobody else holds the claim.
 
-    Raises NotPermitted, Invalid, or Lost with the request as it stands now.
+    Raises NotPermitted, Invalid, or Lost with the request as it stands now; what somebody wanted to
+    say who came after the decision is kept with it.
     """
     check_choice(choice)
     try:
@@ -69,6 +70,16 @@ def vote(
     except NotPermitted as refusal:
         request = ApprovalRequest.objects.filter(pk=request_id).first()
         record(type="approval.refused", object=request, outcome="denied", reason=refusal.sentence)
+        raise
+    except Lost as late:
+        if late.code in ("decided", "too_late") and queries.might_have_decided(actor, late.request):
+            record(
+                type="approval.answered_late",
+                object=late.request,
+                outcome="superseded",
+                reason=reason.strip(),
+                after={"choice": choice, "by": str(actor)},
+            )
         raise
     vigilance.after_vote(user=actor, request=decided)
     return decided

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest
@@ -68,8 +69,9 @@ def show(
     note_read(object=found, what="the evidence of a request")
     votes = list(found.votes.all())
     waits, moment = found.status == "pending", now()
+    alone = beside_the_list(request)
     context = {
-        **list_context(request, moment),
+        **({"view": request.GET.get("view", "mine")} if alone else list_context(request, moment)),
         "item": found,
         "pack": queries.pack_of(
             request.user,
@@ -84,12 +86,22 @@ def show(
         "reasons": queries.reasons(),
         "levels": queries.next_level(found) if waits else [],
         "questions": queries.questions_of(found),
+        "late": [] if waits else queries.late_answers(found),
         "following": None if waits else found.superseded_by.order_by("-number").first(),
         "edited": edited_fields(found),
         "may_audit": holds(request.user, "audit.view"),
         **extra,
     }
-    return render(request, "approvals/inbox.html", context, status=status)
+    template = "approvals/pane.html" if alone else "approvals/inbox.html"
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def beside_the_list(request: PersonRequest) -> bool:
+    """Whether the list stands on the page already and the item alone is wanted."""
+    asked = request.htmx
+    return bool(asked) and asked.target == "pane" and not asked.history_restore_request
 
 
 def edited_fields(found: ApprovalRequest) -> list[diffing.FieldChange]:
