@@ -25,9 +25,11 @@ from apps.common.acting import acting
 from apps.common.clock import now
 from apps.common.errors import Invalid, NotPermitted
 from apps.ledger.models import LedgerEvent
+from apps.policies.rules import CheckpointAsk
 from apps.registry.models import Agent
 from apps.registry.services import change_agent
 from tests.approvals.conftest import Ask, again, answer
+from tests.policies.test_four_outcomes import FORBID_GLASS
 
 pytestmark = pytest.mark.django_db
 
@@ -124,3 +126,36 @@ def test_a_queue_for_nobody_is_no_queue(administrator: User) -> None:
 
 def test_strangers_see_no_queue(queue: Queue, stranger: User, signed_in: Any) -> None:
     assert signed_in(stranger).get(f"/inbox/queues/{queue.slug}").status_code == 404
+
+
+def test_whoever_wrote_the_policy_does_not_decide_on_its_change(
+    question: Ask, policy: Any, approver: User, second_approver: User
+) -> None:
+    policy(FORBID_GLASS, slug="shelf-rules").compare_and_set(where={}, author=approver)
+    row = question(concerns={"policy": ["shelf-rules"]})
+    with pytest.raises(NotPermitted, match="wrote the policy"):
+        answer(approver, row)
+    assert answer(second_approver, row).status == "approved"
+
+
+def test_the_rules_own_fallback_comes_before_the_council(
+    question: Ask, queue: Queue, member: User, dana: User
+) -> None:
+    last = create_queue(actor=None, slug="fallback", name="Fallback")
+    entrust(actor=None, queue=last, user=dana, reason="Cast")
+    create_checkpoint(actor=None, slug="backed", title="Backed", queue=queue, fallback=last)
+    row = question(
+        asks=[CheckpointAsk("backed", 1, 600, False, "r", "More than ten.")],
+        concerns={"person": ["approver", "second_approver"]},
+    )
+    assert row.checkpoints.get().second_queue == last
+    with pytest.raises(NotPermitted):
+        answer(member, row)
+    assert answer(dana, row).status == "approved"
+
+
+@pytest.fixture
+def dana(department: Any) -> User:
+    user = User.objects.create_user(username="dana", display_name="Dana")
+    give_role(actor=None, user=user, role="approver", reason="Cast")
+    return user

@@ -18,6 +18,7 @@ from apps.approvals.services import (
     entrust,
     lend,
     take_back,
+    undo,
     vote,
     withdraw_trust,
 )
@@ -92,6 +93,18 @@ def test_a_stand_in_does_not_answer_after_the_giver(
     assert list(open_for(fresh(stand_in))) == []
     with pytest.raises(NotPermitted):
         answer(stand_in, row, "reject")
+
+
+@pytest.mark.usefixtures("second_thoughts")
+def test_a_stand_in_takes_nothing_back_that_the_giver_decided(
+    question: Ask, approver: User, stand_in: User
+) -> None:
+    row = question()
+    lending(approver, stand_in)
+    answer(approver, row)
+    with pytest.raises(NotPermitted, match="Only those who approved"):
+        undo(actor=fresh(stand_in), request_id=row.pk)
+    assert undo(actor=fresh(approver), request_id=row.pk).status == "pending"
 
 
 def test_a_conflict_of_either_bars(

@@ -17,7 +17,10 @@ from apps.approvals import planting, queries, services
 from apps.approvals.models import (
     ApprovalRequest,
     Checkpoint,
+    Edit,
     Exposure,
+    Notice,
+    Question,
     Scope,
     SecondLook,
     Seed,
@@ -238,6 +241,33 @@ def test_turning_it_down_finds_it_and_so_does_sending_it_back(ready: Seed, appro
         answer(approver, shown_to(approver), choice)
     assert list(Exposure.objects.values_list("right", flat=True)) == [True, True]
     assert queries.vigilance_of(approver).found.hits == 2
+
+
+@pytest.mark.parametrize("verb", ["escalate", "edit", "ask"])
+def test_whatever_else_is_done_to_a_seed_finds_it_and_reaches_nobody(
+    verb: str, ready: Seed, approver: User, operator: User
+) -> None:
+    request = shown_to(approver)
+    if verb == "escalate":
+        services.escalate(actor=approver, request_id=request.pk, reason="Ten times too much?")
+    elif verb == "edit":
+        services.edit(
+            actor=approver,
+            request_id=request.pk,
+            tool=request.tool,
+            arguments={"thing": "book", "amount": 1100},
+            reason="Ten times too much.",
+            digest=request.action_digest,
+        )
+    else:
+        asked = {"asked": operator, "text": "Ten times too much?"}
+        assert services.ask_back(actor=approver, request_id=request.pk, **asked) is None
+    exposure = Exposure.objects.get()
+    assert (exposure.right, exposure.reason[:9]) == (True, "Ten times")
+    assert not Notice.objects.filter(user=operator).exists()
+    assert not Edit.objects.exists()
+    assert not Question.objects.exists()
+    assert not ApprovalRequest.objects.filter(status="pending").exists()
 
 
 def test_a_seed_is_shown_three_times_at_most_and_one_at_a_time(ready: Seed, approver: User) -> None:

@@ -12,7 +12,7 @@ from django.test import Client
 
 from apps.access.models import User
 from apps.approvals.models import ApprovalRequest
-from apps.approvals.services import vote
+from apps.approvals.services import edit, vote
 from apps.common.clock import now
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.queries import attention
@@ -141,6 +141,30 @@ def test_review_says_until_when_and_goes_on_after_the_yes(
     later = caller.get(f"/api/v1/actions/{answer['action']}").json()
     assert (later["decision"], later["status"]) == ("allow", "done")
     assert shelf.stock == {"book": 11}
+
+
+def test_an_agent_is_told_which_call_took_the_place_of_its_own(
+    caller: Caller, shelf: Shelf, approver: User
+) -> None:
+    answer = caller.ask(arguments={"thing": "book", "amount": 20}).json()
+    assert answer["edited"] is None
+    request = ApprovalRequest.objects.get()
+    edit(
+        actor=approver,
+        request_id=request.pk,
+        tool="shelf.put",
+        arguments={"thing": "book", "amount": 12},
+        reason="Twelve are enough.",
+        digest=request.action_digest,
+    )
+    for _ in range(2):
+        outside.go_on()
+    later = caller.get(f"/api/v1/actions/{answer['action']}").json()
+    assert later["decision"] == "deny"
+    told = later["edited"]
+    assert (told["arguments"]["amount"], told["reason"]) == (12, "Twelve are enough.")
+    assert caller.get(f"/api/v1/actions/{told['action']}").json()["status"] == "done"
+    assert shelf.stock == {"book": 12}
 
 
 def test_an_idempotency_key_acts_once_and_refuses_another_call(
