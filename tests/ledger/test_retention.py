@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 
 from apps.access.models import User
 from apps.audit import keeping
@@ -43,6 +45,18 @@ def test_the_period_is_seven_years_by_default_and_never_below_six_months(setting
     assert settings.LEDGER["RETENTION_DAYS"] == 2555
     settings.LEDGER = {**settings.LEDGER, "RETENTION_DAYS": 3}
     assert retention.kept_for().days == 183
+
+
+def test_where_nothing_is_found_the_trail_says_what_was_purged(
+    old: int, auditor: User, signed_in: Callable[[User], Client]
+) -> None:
+    page = signed_in(auditor)
+    assert "Nothing was ever purged." in page.get("/audit/?q=nowhere").content.decode()
+    stone = retention.purge()
+    assert stone is not None
+    shown = page.get("/audit/?q=elsewhere").content.decode()
+    assert f"Events 1 to {old}" in shown
+    assert f"/audit/{stone.event_id}" in shown
 
 
 def test_a_purge_leaves_entries_and_a_tombstone_and_the_ledger_still_verifies(old: int) -> None:

@@ -18,7 +18,7 @@ from apps.approvals.models import ApprovalRequest
 from apps.audit.index import asking, tokens, writing
 from apps.audit.index.asking import Asked
 from apps.audit.index.tokens import token
-from apps.audit.models import TrailEntry, TrailState
+from apps.audit.models import TrailEntry
 from apps.audit.queries.scope import scope_of
 from apps.audit.rules.grammar import Term, Trail, identifier, span
 from apps.common.errors import Absent
@@ -393,22 +393,6 @@ def everything(
         if not page.older:
             return
         after = page.older
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """What there is to search: for an empty result, and for the foot of the page."""
-
-    oldest: dt.datetime | None
-    newest: dt.datetime | None
-    indexed: int
-
-
-def coverage() -> Coverage:
-    ends = LedgerEvent.objects.order_by("at").values_list("at", flat=True).first()
-    newest = LedgerEvent.objects.order_by("-at").values_list("at", flat=True).first()
-    state = TrailState.objects.filter(pk=1).first()
-    return Coverage(ends, newest, state.entries if state else 0)
 
 
 def with_sentences(rows: Iterable[LedgerEvent]) -> list[LedgerEvent]:

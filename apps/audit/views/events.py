@@ -13,6 +13,7 @@ from apps.access.guards import PersonRequest, needs
 from apps.audit.queries import events as queries
 from apps.audit.queries import notes
 from apps.audit.queries import views as saved
+from apps.audit.queries.coverage import coverage
 from apps.audit.queries.objects import pivots
 from apps.audit.rules import grammar
 from apps.audit.rules.grammar import Term, Trail
@@ -97,7 +98,7 @@ def events(request: PersonRequest) -> HttpResponse:
         "newest_url": address(trail, **extra) if after or before else "",
         "lasting_url": lasting(request, trail, extra),
         "saved": saved.visible(request.user),
-        "coverage": None if page.rows else queries.coverage(),
+        "coverage": None if page.rows else coverage(),
     }
     return render(request, "audit/events.html", context)
 

@@ -82,6 +82,7 @@ def motion_page(
         "authority": queries.named_authority(rules),
         "error": error,
         "typed": typed,
+        "may_audit": holds(request.user, "audit.view"),
         **rights(request.user, found, rules),
     }
     return render(request, "council/motion.html", context, status=422 if error else 200)
