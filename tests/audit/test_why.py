@@ -51,7 +51,8 @@ def test_the_chain_leads_from_a_payment_to_its_rule_and_its_people(
 ) -> None:
     found = why(demo["auditor"], paid.pk)
     assert found.run is not None
-    assert [name for name, _, _ in found.facts] == sorted(paid.facts)
+    assert len(found.facts) == len(paid.facts)
+    assert ("Account matches", "yes") in [(fact.title, fact.text) for fact in found.facts]
     clause = next(each for each in found.clauses if each.rule_id == "fresh-account")
     assert clause.sentence == "The supplier's account is younger than 30 days."
     assert clause.text.startswith('@id("fresh-account")')

@@ -12,6 +12,8 @@ from django.db.models import Q
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.approvals.models import ApprovalRequest, Vote
+from apps.approvals.queries import facts_from
+from apps.approvals.rules import Fact
 from apps.audit.queries.events import in_scope
 from apps.audit.rules import binding
 from apps.audit.rules.binding import Binding
@@ -59,7 +61,7 @@ class Why:
     run: Run | None
     step: Step | None
     requester: User | None
-    facts: list[tuple[str, Any, str]]
+    facts: list[Fact]
     clauses: list[Clause]
     approvals: list[Approval]
     binding: Binding
@@ -85,7 +87,7 @@ def why(reader: User, pk: uuid.UUID) -> Why:
         run=Run.objects.select_related("workflow").filter(pk=action.run_id).first(),
         step=Step.objects.filter(pk=action.step_id).first(),
         requester=User.objects.filter(pk=action.requester_id).first(),
-        facts=facts_of(action.facts),
+        facts=facts_from({"facts": dict(sorted(action.facts.items()))}, action.tool),
         clauses=clauses(action),
         approvals=found,
         binding=overall(action, found),
@@ -128,15 +130,6 @@ def about(action: Action) -> list[LedgerEvent]:
         object_type="approvals.approvalrequest", object_id__in=[str(pk) for pk in requests]
     )
     return list(LedgerEvent.objects.filter(named).order_by("at", "pk")[:200])
-
-
-def facts_of(facts: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
-    found = []
-    for name, fact in sorted(facts.items()):
-        known = isinstance(fact, Mapping) and "value" in fact
-        value, source = (fact["value"], fact.get("source", "")) if known else (fact, "")
-        found.append((name, value, source))
-    return found
 
 
 def clauses(action: Action) -> list[Clause]:
