@@ -1,0 +1,1 @@
+"""Where agents can work, measured from how work really happens (docs/readiness.md)."""
