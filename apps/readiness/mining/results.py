@@ -80,7 +80,8 @@ class EventLog:
 
     @property
     def activities(self) -> tuple[str, ...]:
-        return tuple(sorted(str(name) for name in self.frame["activity"].unique().to_list()))
+        """In the order of their codes, which is the alphabet's."""
+        return tuple(self.frame.schema["activity"].categories)  # type: ignore[attr-defined]
 
     @property
     def first_at(self) -> datetime:

@@ -1,0 +1,159 @@
+"""Event logs with a known truth, for demos, tests and measurements. The same plan and seed give
+the same log.
+
+The process is an invoice's: Receive invoice → Read fields → Match purchase order → Route invoice →
+approve (by a manager over the limit, by a clerk under it) → Pay invoice. Planted are: undocumented
+work, a control left out, a payment before its approval, a manager who returns far more than the
+others, a routing rule with noise, rework, and systems that nobody sanctioned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from apps.readiness.mining.events import of_rows
+from apps.readiness.mining.results import EventLog
+
+STEPS: tuple[Any, ...] = (
+    "Receive invoice",
+    "Read fields",
+    "Match purchase order",
+    "Route invoice",
+    {
+        "sequence": [
+            {"one_of": [["Approve by clerk"], ["Approve by manager"]]},
+            {"step": "Return to vendor", "optional": True},
+        ],
+        "repeat": True,
+    },
+    "Pay invoice",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Shares of cases, unless said otherwise."""
+
+    cases: int = 2_000
+    seed: int = 1
+    begin: datetime = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    limit: float = 5_000.0
+    routing_noise: float = 0.01
+    shadow_call: float = 0.12  # "Call vendor", by phone
+    shadow_sheet: float = 0.04  # "Check in spreadsheet" in place of the match: control skipped
+    early_payment: float = 0.015
+    misread: float = 0.08  # "Read fields" twice
+    strict_manager: float = 0.45  # the one manager returns
+    other_managers: float = 0.05
+    minutes_between_cases: float = 30.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How many cases each planted thing really happened in."""
+
+    cases: int
+    called: int
+    sheet: int
+    early: int
+    misread: int
+    returned_by_strict: int
+    seen_by_strict: int
+
+
+class Writer:
+    """Writes the events of one case, time going on."""
+
+    def __init__(self, plan: Plan, random: Random, number: int) -> None:
+        self.plan, self.random = plan, random
+        self.case = f"INV-{number:07d}"
+        self.at = plan.begin + timedelta(minutes=plan.minutes_between_cases * number)
+        self.rows: list[dict[str, Any]] = []
+        self.amount = round(random.lognormvariate(8.0, 1.1), 2)
+        self.channel = random.choice(("e-mail", "portal", "post"))
+
+    def event(self, activity: str, resource: str, team: str, system: str) -> None:
+        self.at += timedelta(seconds=int(self.random.expovariate(1 / 7_200)) + 60)
+        self.rows.append(
+            {
+                "case": self.case,
+                "activity": activity,
+                "at": self.at,
+                "resource": resource,
+                "team": team,
+                "system": system,
+                "amount": self.amount,
+                "channel": self.channel,
+            }
+        )
+
+
+CLERKS = ("Ada", "Ben", "Cleo", "Dan")
+MANAGERS = ("Mara", "Noor", "Otto")
+STRICT = "Mara"
+
+
+def generate(plan: Plan | None = None) -> tuple[EventLog, Truth]:
+    """The log of a plan, and what was planted."""
+    rows, truth = generated(plan or Plan())
+    return of_rows(rows), truth
+
+
+def generated(plan: Plan) -> tuple[list[dict[str, Any]], Truth]:
+    """The rows before anything read them; for writing files."""
+    random = Random(plan.seed)  # noqa: S311 - reproducible test data, nothing secret
+    rows: list[dict[str, Any]] = []
+    called = sheet = early = misread = returned = seen = 0
+    for number in range(plan.cases):
+        writer = Writer(plan, random, number)
+        clerk = random.choice(CLERKS)
+        writer.event("Receive invoice", "mailbox robot", "Intake", "mailbox")
+        writer.event("Read fields", clerk, "Intake", "ocr")
+        if random.random() < plan.misread:
+            misread += 1
+            writer.event("Read fields", random.choice(CLERKS), "Intake", "ocr")
+        if random.random() < plan.shadow_sheet:
+            sheet += 1
+            writer.event("Check in spreadsheet", clerk, "Payables", "spreadsheet")
+        else:
+            writer.event("Match purchase order", clerk, "Payables", "erp")
+        if random.random() < plan.shadow_call:
+            called += 1
+            writer.event("Call vendor", clerk, "Payables", "phone")
+        strict, back = approvals(plan, writer, random, early=random.random() < plan.early_payment)
+        early += writer.rows[-1]["activity"] != "Pay invoice"
+        seen += strict
+        returned += back
+        rows += writer.rows
+    return rows, Truth(plan.cases, called, sheet, early, misread, returned, seen)
+
+
+def approvals(plan: Plan, writer: Writer, random: Random, *, early: bool) -> tuple[int, int]:
+    """Approval and payment; how often the strict manager saw and returned the invoice."""
+    over = writer.amount > plan.limit
+    if random.random() < plan.routing_noise:
+        over = not over
+    if not over:
+        clerk = random.choice(CLERKS)
+        order = [("Approve by clerk", clerk, "Payables", "workflow")]
+        strict = back = 0
+    else:
+        manager = random.choice(MANAGERS)
+        strict = int(manager == STRICT)
+        order = [("Approve by manager", manager, "Finance", "workflow")]
+        share = plan.strict_manager if strict else plan.other_managers
+        back = int(random.random() < share)
+        if back:
+            order += [
+                ("Return to vendor", manager, "Finance", "workflow"),
+                ("Approve by manager", random.choice(MANAGERS), "Finance", "workflow"),
+            ]
+            back *= strict
+    order.insert(0, ("Route invoice", "routing robot", "Payables", "workflow"))
+    payment = ("Pay invoice", "payment robot", "Treasury", "bank")
+    for step in [payment, *order] if early else [*order, payment]:
+        writer.event(*step)
+    return strict, back
