@@ -14,7 +14,9 @@ from pathlib import Path
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--full", action="store_true", help="longer rounds, steadier figures")
-    parser.add_argument("--only", default="", help="verdicts, http, celery, proofs, desk or rest")
+    parser.add_argument(
+        "--only", default="", help="verdicts, http, celery, proofs, desk, logs or rest"
+    )
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
@@ -42,7 +44,7 @@ def measure(options: argparse.Namespace) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from tests.bench import at_rest, desk, proofs, record, runs, trail, verdicts
+    from tests.bench import at_rest, desk, logs, proofs, record, runs, trail, verdicts
     from tests.bench.place import Row, table
 
     call_command("migrate", verbosity=0)
@@ -56,6 +58,7 @@ def measure(options: argparse.Namespace) -> None:
         "desk": desk.desk,
         "record": record.recorded,
         "trail": trail.trail,
+        "logs": logs.logs,
         **({"rest": at_rest.at_rest} if sqlite else {}),
     }
     wanted = options.only.split(",") if options.only else list(recipes)

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from apps.readiness.mining.results import CsvMapping, CsvPreview, LogRefused
@@ -78,11 +79,14 @@ def delimiter_of(text: str) -> str:
     """The one that splits the first lines most evenly."""
     scores = {}
     for delimiter in DELIMITERS:
-        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))[:20]
+        try:
+            rows = list(islice(csv.reader(io.StringIO(text), delimiter=delimiter), 20))
+        except csv.Error:  # a lone carriage return, or a field beyond all bounds
+            continue
         widths = [len(row) for row in rows if row]
         same = sum(width == widths[0] for width in widths) if widths else 0
         scores[delimiter] = (same * (widths[0] > 1), widths[0]) if widths else (0, 0)
-    return max(DELIMITERS, key=lambda each: scores[each])
+    return max(scores, key=lambda each: scores[each], default=",")
 
 
 def preview(path: Path, *, encoding: str = "", delimiter: str = "") -> CsvPreview:

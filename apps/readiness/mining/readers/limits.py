@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from apps.readiness.mining.results import LogRefused
 
@@ -20,6 +20,7 @@ class Limits:
     events: int = 20_000_000
     attributes: int = 200
     text: int = 10_000
+    window: int = 32_000_000  # bytes between two events, all of which the parser holds
     document: int = 500_000_000  # a JSON file must fit into memory
 
     def check_file(self, path: Path) -> None:
@@ -60,6 +61,20 @@ class Unpacked:
     def close(self) -> None:
         self.stream.close()
         self.file.close()
+
+
+class Window:
+    """A stream that stops where too much comes without an event; its reader resets `since`."""
+
+    def __init__(self, stream: Any, limits: Limits) -> None:
+        self.stream, self.limits, self.since = stream, limits, 0
+
+    def read(self, size: int = -1) -> bytes:
+        chunk: bytes = self.stream.read(min(size, 1 << 20) if size > 0 else 1 << 20)
+        self.since += len(chunk)
+        if self.since > self.limits.window:
+            raise LogRefused(f"More than {self.limits.window:,} bytes hold no event.")
+        return chunk
 
 
 def kind_of(path: Path, name: str = "") -> str:

@@ -10,7 +10,7 @@ import polars as pl
 
 from apps.readiness.mining.events import Faults, Progress, build, checked
 from apps.readiness.mining.readers import moments
-from apps.readiness.mining.readers.limits import Limits, Unpacked, kind_of
+from apps.readiness.mining.readers.limits import Limits, Unpacked, Window, kind_of
 from apps.readiness.mining.results import EventLog, LogRefused
 
 CHUNK = 100_000
@@ -49,13 +49,15 @@ def chunked(path: Path, limits: Limits) -> Iterator[tuple[pl.DataFrame, float, i
     from lxml import etree
 
     packed = kind_of(path) == "xes.gz"
-    source: Any = Unpacked(path, limits) if packed else path.open("rb")
-    raw = source.file if packed else source
+    inner: Any = Unpacked(path, limits) if packed else path.open("rb")
+    raw = inner.file if packed else inner
+    source = Window(inner, limits)
     size, events = path.stat().st_size, 0
     columns = Columns(limits)
     try:
         for line, attributes, case in events_of(parsing(etree, source)):
             columns.add(line, attributes, case)
+            source.since = 0
             events += 1
             limits.check_events(events)
             if columns.height >= CHUNK:
@@ -63,7 +65,7 @@ def chunked(path: Path, limits: Limits) -> Iterator[tuple[pl.DataFrame, float, i
     except etree.XMLSyntaxError as error:
         raise LogRefused(f"This is not well-formed XES: {error.msg}.", error.lineno) from error
     finally:
-        source.close()
+        inner.close()
     if columns.height:
         yield columns.frame(), 1.0, events
 
@@ -192,6 +194,7 @@ def typed(frame: pl.DataFrame, faults: Faults) -> pl.DataFrame:
     if "team" not in frame.columns and "org:role" in frame.columns:
         frame = frame.rename({"org:role": "team"})
     bare = ~pl.col("at_text").str.contains(r"([Zz]|[+-]\d{2}:?\d{2})\s*$")
+    bare &= pl.col("at").is_not_null()
     marks = frame.select(bare.fill_null(False)).to_series()
     if marks.any() and not marks.all():
         message = "“{at_text}” names no time zone, others do; it was read as UTC."
