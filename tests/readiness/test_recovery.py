@@ -17,7 +17,8 @@ from apps.readiness.mining import (
     systems,
     variants,
 )
-from apps.readiness.mining.results import EventLog, SystemFact
+from apps.readiness.mining.events import between, of_rows
+from apps.readiness.mining.results import EventLog, LogRefused, SystemFact
 
 PLAN = generate.Plan(cases=3_000, seed=11)
 
@@ -189,10 +190,21 @@ def test_a_clean_log_scores_well_and_a_dirty_one_does_not(planted) -> None:  # t
         row["case"] = ""
     for row in rows[1::9]:
         row["activity"] = row["activity"].lower()
-    from apps.readiness.mining.events import of_rows
-
     dirty = quality.log_quality(of_rows([*rows, *rows[1:40:2]]))
     assert dirty.weakest_field == "case"
     assert dirty.score == pytest.approx(0.75, abs=0.02)
     kinds = {each.kind for each in dirty.imperfections}
     assert {"duplicates", "near_labels", "no_case"} <= kinds
+
+
+def test_two_periods_part_the_cases_and_keep_them_whole(planted) -> None:  # type: ignore[no-untyped-def]
+    log, truth = planted
+    middle = log.first_at + (log.last_at - log.first_at) / 2
+    early = between(log, log.first_at, middle)
+    late = between(log, middle, log.last_at)
+    assert early.cases + late.cases == log.cases == truth.cases
+    assert early.events + late.events == log.events
+    assert graph.directly_follows(early).cases == early.cases
+    assert variants.variants(late).cases == late.cases
+    with pytest.raises(LogRefused, match="No case began"):
+        between(log, log.last_at, log.last_at)

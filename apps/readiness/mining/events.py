@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import polars as pl
 
@@ -116,6 +117,16 @@ TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "cost": pl.Float64,
     "start_at": MOMENT,
 }
+
+
+def between(log: EventLog, begin: datetime, end: datetime) -> EventLog:
+    """The cases that began in [begin, end), whole: to compare two periods."""
+    new = (pl.col("case_no") != pl.col("case_no").shift()).fill_null(True)
+    began = pl.when(new).then("at").forward_fill()
+    frame = log.frame.filter((began >= begin) & (began < end))
+    if not frame.height:
+        raise LogRefused("No case began in this period.")
+    return replace(log, frame=frame, faults=(), fault_counts={})
 
 
 def tally(faults: Faults) -> str:

@@ -76,7 +76,8 @@ class EventLog:
 
     @property
     def cases(self) -> int:
-        return int(self.frame["case"].n_unique())
+        numbers = self.frame["case_no"]  # the events of a case lie together
+        return int((numbers != numbers.shift()).sum()) + bool(self.events)
 
     @property
     def activities(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ ISO_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%Y.%m.%d")
 DAY_FIRST = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y")
 MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y")
 ZONED = ("%+", "%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%d %H:%M%z")
+FIRST_LOOK = 100
 EPOCH = ("seconds", "milliseconds")
 
 
@@ -45,10 +46,13 @@ def formats_of(sample: pl.Series) -> tuple[str, ...]:
     found: list[str] = []
     left = text
     while left.len() and len(found) < 4:
-        counts = {each: int(parse(left, each, "UTC").is_not_null().sum()) for each in known()}
+        some = left.head(FIRST_LOOK)
+        likely = [each for each in known() if parse(some, each, "UTC").is_not_null().any()]
+        counts = {each: int(parse(left, each, "UTC").is_not_null().sum()) for each in likely}
+        if not counts:
+            left = left.slice(FIRST_LOOK)
+            continue
         best = max(counts, key=lambda each: counts[each])
-        if not counts[best]:
-            break
         if counts[best] == left.len():
             refuse_ambiguous(left, [each for each in counts if counts[each] == left.len()])
         found.append(best)
