@@ -23,4 +23,12 @@ def test_a_new_installation_gets_the_tables_of_every_model(tmp_path: Path) -> No
     [path] = tmp_path.glob("*.sqlite3")
     with sqlite3.connect(path) as connection:
         found = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        reasons = connection.execute(REASONS).fetchone()
+        told = connection.execute(BOUND).fetchone()
     assert {model._meta.db_table for model in apps.get_models()} <= found
+    assert reasons[0] > 0
+    assert told == reasons, "what an installation brings is on record like everything else"
+
+
+REASONS = "SELECT count(*) FROM approvals_historicalreasoncode"
+BOUND = "SELECT count(*) FROM ledger_ledgerevent WHERE type = 'history.bound'"
