@@ -40,6 +40,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("Policies", "policies:policies", "p", "policies.view"),
             Place("Decisions", "council:decisions", "d", "council.view"),
             Place("Council", "council:council", "", "council.view"),
+            Place("Incidents", "incidents:incidents", "n", "incidents.view"),
             Place("Vigilance", "approvals:vigilance", "", "vigilance.manage"),
         ),
     ),

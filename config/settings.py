@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "apps.runtime",
     "apps.orchestration",
     "apps.gateway",
+    "apps.incidents",
     "apps.audit",
     "apps.pilots",
     *PILOTS,
@@ -254,6 +255,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "apps.approvals.tasks.sweep",
         "schedule": 5.0,
         "options": {"queue": "control", "expires": 20},
+    },
+    "incidents-sweep": {
+        "task": "apps.incidents.tasks.sweep",
+        "schedule": 3.0,
+        "options": {"queue": "control", "expires": 10},
     },
     "council-sweep": {
         "task": "apps.council.tasks.sweep",

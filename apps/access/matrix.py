@@ -37,6 +37,10 @@ PERMISSIONS: dict[str, str] = {
     "runs.start": "Start runs",
     "runs.operate": "Pause, cancel, requeue and roll back runs",
     "limits.set": "Set budgets, rates and breakers, and whose work goes first",
+    "incidents.view": "See incidents",
+    "incidents.report": "Report incidents, and add notes to them",
+    "incidents.command": "Triage, contain and lead incidents",
+    "incidents.close": "Close incidents, and accept risks",
     "audit.view": "Read the audit trail",
     "evidence.build": "Build evidence packs and take them home",
     "records.keep": "Open and lift legal holds, erase personal text",
@@ -48,7 +52,16 @@ PERMISSIONS: dict[str, str] = {
 }
 
 _EVERY_ROLE = frozenset(
-    {"agents.view", "policies.view", "runs.view", "pilots.view", "api.read", "council.view"}
+    {
+        "agents.view",
+        "policies.view",
+        "runs.view",
+        "pilots.view",
+        "api.read",
+        "council.view",
+        "incidents.view",
+        "incidents.report",
+    }
 )
 _COUNCIL = frozenset(
     {
@@ -59,6 +72,8 @@ _COUNCIL = frozenset(
         "audit.view",
         "checkpoints.tighten",
         "vigilance.manage",
+        "incidents.command",
+        "incidents.close",
     }
 )
 
@@ -79,6 +94,7 @@ MATRIX: dict[str, frozenset[str]] = {
         "checkpoints.tighten",
         "runs.start",
         "runs.operate",
+        "incidents.command",
         "pilots.operate",
         "council.propose",
     },
@@ -96,6 +112,7 @@ MATRIX: dict[str, frozenset[str]] = {
         "limits.set",
         "checkpoints.tighten",
         "vigilance.manage",
+        "incidents.command",
         "audit.view",
         "records.keep",
         "access.review",

@@ -223,6 +223,28 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "forbid": ("warn", "Forbids"),
         "checkpoint": ("hold", "Asks people"),
     },
+    "incident": {
+        "reported": ("danger", "Open"),
+        "triaged": ("danger", "Open"),
+        "contained": ("warn", "Contained"),
+        "investigating": ("info", "Investigating"),
+        "in_review": ("info", "Under review"),
+        "corrective": ("info", "Being corrected"),
+        "closed": ("ok", "Closed"),
+        "duplicate": ("mute", "Duplicate"),
+        "false_alarm": ("mute", "False alarm"),
+    },
+    "incident_severity": {
+        "1": ("danger", "1 critical"),
+        "2": ("danger", "2 high"),
+        "3": ("warn", "3 moderate"),
+        "4": ("mute", "4 low"),
+    },
+    "incident_kind": {
+        "event": ("danger", "Harm was done"),
+        "near_miss": ("warn", "Near miss"),
+        "issue": ("info", "Weakness found"),
+    },
     "silent": {"unreported": ("warn", "Not reported")},
     "outcome": {
         "done": ("ok", "Done"),

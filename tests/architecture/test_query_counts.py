@@ -15,10 +15,13 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.access.models import User
 from apps.approvals.models import ApprovalRequest, StandingApproval
+from apps.incidents.models import Incident
+from apps.incidents.services import opening
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run
 from apps.pilots.invoices.models import InvoiceDocument
 from apps.policies import snapshot
+from apps.registry.models import Agent
 from tests.pilots.test_invoices import drop_wanted, work
 
 GOLDEN = Path(__file__).with_name("query_counts.json")
@@ -29,6 +32,7 @@ def pages() -> dict[str, tuple[str, str]]:
     item = ApprovalRequest.objects.order_by("created_at")[0]
     run = Run.objects.order_by("created_at")[0]
     standing = StandingApproval.objects.get()
+    incident = Incident.objects.first() or odd_work()
     event = LedgerEvent.objects.order_by("at")[0]
     document = InvoiceDocument.objects.order_by("received_at")[0]
     return {
@@ -79,6 +83,10 @@ def pages() -> dict[str, tuple[str, str]]:
         "attention": ("operator", "/runs/attention"),
         "limits": ("admin", "/runs/limits"),
         "limits_of": ("admin", "/runs/limits?agent=vendor-desk"),
+        "incidents": ("chair", "/incidents/"),
+        "incident": ("chair", f"/incidents/I-{incident.number}"),
+        "contain": ("chair", f"/incidents/I-{incident.number}/contain"),
+        "signals": ("operator", "/incidents/groups"),
         "invoices": ("operator", "/pilots/invoices/"),
         "invoice": ("operator", f"/pilots/invoices/{document.pk}"),
         "suppliers": ("operator", "/pilots/invoices/suppliers"),
@@ -97,6 +105,18 @@ def pages() -> dict[str, tuple[str, str]]:
         "event": ("auditor", f"/audit/{event.pk}"),
         "history": ("auditor", f"/audit/history/registry.agent/{item.agent_id}"),
     }
+
+
+def odd_work() -> Incident:
+    """Something that somebody told of, about an agent that works."""
+    return opening.report(
+        actor=User.objects.get(username="amara"),
+        title="Odd work",
+        summary="",
+        kind="issue",
+        severity=3,
+        agents=[Agent.objects.get(slug="vendor-desk")],
+    )
 
 
 def counts(signed_in: Callable[[User], Client]) -> dict[str, int]:

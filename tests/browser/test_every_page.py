@@ -17,8 +17,12 @@ from apps.approvals.services import ask_back
 from apps.audit.models import EvidencePack
 from apps.audit.packs import services as packs
 from apps.common.clock import now
+from apps.common.ids import uuid7
 from apps.council.models import Measure, Motion, Seat, Sitting
 from apps.council.services import emergency, sittings, sweeps
+from apps.incidents.models import Group, Incident
+from apps.incidents.rules import Raw
+from apps.incidents.services import incidents, learning, opening, signals
 from apps.ledger import keys, verifying
 from apps.ledger.models import LedgerEvent, Verification
 from apps.orchestration.models import Run
@@ -27,6 +31,7 @@ from apps.policies.backtests import start_backtest
 from apps.policies.models import Backtest, JudgedRequest, PolicyVersion
 from apps.policies.replay import work_on
 from apps.policies.services import save_draft
+from apps.registry.models import Agent
 from tests.browser.test_the_loop import drop
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -82,6 +87,26 @@ def evidence_pack() -> int:
     return pack.number
 
 
+def incident_and_signals() -> tuple[Incident, Group]:
+    """An incident under review with a finding, and a group of signals that opened nothing."""
+    found = Incident.objects.first()
+    if found is None:
+        chair, member = (User.objects.get(username=name) for name in ("chair", "member"))
+        found = opening.report(
+            actor=member, title="A wrong account was paid", summary="", kind="event", severity=3,
+            agents=[Agent.objects.get(slug="vendor-desk")],
+        )  # fmt: skip
+        incidents.triage(actor=chair, incident=found, kind="event", severity=3, reason="")
+        incidents.contain(actor=chair, incident=found, suspend=False, reason="It was one payment.")
+        incidents.take_command(actor=chair, incident=found)
+        incidents.investigate(actor=chair, incident=found)
+        learning.add_finding(actor=chair, incident=found, text="Nobody compares new accounts.")
+        signals.held()
+        told = Raw(uuid7(), "action.failed", now(), tool="invoices.post", message="It broke.")
+        signals.take([told])
+    return found, Group.objects.get()
+
+
 def question_about(item: ApprovalRequest) -> object:
     """What an approver asked the operator, who has not answered yet."""
     if not Question.objects.exists():
@@ -98,6 +123,7 @@ def pages() -> dict[str, list[str]]:
     motion, sitting, backtest = council_things()
     measure, seat = Measure.objects.get(), Seat.objects.order_by("pk")[0]
     judged = JudgedRequest.objects.order_by("-at")[0]
+    incident, group = incident_and_signals()
     return {
         "amara": [
             "/",
@@ -194,6 +220,11 @@ def pages() -> dict[str, list[str]]:
             "/council/calendar",
         ],
         "chair": [
+            "/incidents/",
+            *(f"/incidents/I-{incident.number}{more}" for more in ("", "/contain")),
+            "/incidents/report",
+            "/incidents/groups",
+            f"/incidents/groups/{group.pk}/snooze",
             "/council/emergency",
             "/inbox/vigilance",
             "/inbox/vigilance/template",

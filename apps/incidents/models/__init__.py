@@ -1,0 +1,14 @@
+from apps.incidents.models.incidents import Corrective, Finding, Incident, Link, Note
+from apps.incidents.models.signals import Group, MessageTemplate, Reading, Signal
+
+__all__ = [
+    "Corrective",
+    "Finding",
+    "Group",
+    "Incident",
+    "Link",
+    "MessageTemplate",
+    "Note",
+    "Reading",
+    "Signal",
+]

@@ -1,0 +1,89 @@
+"""Which acts on record are signals, and when a group of them opens an incident. No database."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an act of the ledger means as a signal: its words, how grave it is taken to be, and how
+    many within an hour open an incident (0: only a person does)."""
+
+    words: str
+    severity: int
+    opens: int
+    kind: str = "issue"
+
+
+SOURCES: dict[str, Source] = {
+    "ledger.broken": Source("The ledger does not verify", 1, 1, "event"),
+    "action.in_doubt": Source("Nobody knows whether an action happened", 3, 1),
+    "action.failed": Source("An action failed", 4, 5),
+    "action.undone": Source("An action was taken back", 3, 1, "event"),
+    "action.undo_refused": Source("An action could not be taken back", 3, 1, "event"),
+    "action.denied": Source("The gate refused an action", 4, 5, "near_miss"),
+    "step.dead": Source("A step gave up", 3, 1),
+    "run.stuck": Source("A run needs a person", 3, 1),
+    "circuit.opened": Source("A tool kept failing", 3, 1),
+    "approval.rejected": Source("A person refused an action", 4, 5, "near_miss"),
+    "approval.exhausted": Source("A wish was refused three times", 4, 1, "near_miss"),
+    "skipped.reviewed": Source("An action that nobody saw was found wrong", 3, 1, "event"),
+}
+WINDOW = dt.timedelta(hours=1)
+# Reasons of a person's no that say more than "not like this".
+HARM = frozenset({"suspicious", "against-rules"})
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One signal before it has a group."""
+
+    event_id: uuid.UUID
+    source: str
+    at: dt.datetime
+    tool: str = ""
+    code: str = ""
+    message: str = ""
+    agent: str = ""
+    run_id: uuid.UUID | None = None
+    object_type: str = ""
+    object_id: str = ""
+
+    @property
+    def grave(self) -> bool:
+        """A person said that it would have harmed: one is enough."""
+        return self.source == "approval.rejected" and self.code in HARM
+
+
+def opens(source: str, lately: int, *, grave: bool) -> bool:
+    """Whether so many signals of the last hour open an incident by themselves."""
+    needed = SOURCES[source].opens
+    return grave or (needed > 0 and lately >= needed)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One moment of a timeline: an event of the ledger, somebody's note, or a gap."""
+
+    at: dt.datetime
+    words: str
+    who: str = ""
+    reference: str = ""
+    kind: str = "event"
+
+
+GAP = dt.timedelta(hours=1)
+
+
+def with_gaps(lines: list[Line]) -> list[Line]:
+    """The lines in order, with what is not known between them marked."""
+    found: list[Line] = []
+    for line in sorted(lines, key=lambda each: each.at):
+        if found and line.at - found[-1].at > GAP:
+            hours = (line.at - found[-1].at) / dt.timedelta(hours=1)
+            found.append(Line(found[-1].at, f"Nothing on record for {hours:.1f} h", kind="gap"))
+        found.append(line)
+    return found

@@ -1,0 +1,134 @@
+"""How an incident begins: from signals, or by a person; and how one comes back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+
+from apps.access.models import User
+from apps.access.services import permitted
+from apps.common.clock import now
+from apps.common.errors import Invalid
+from apps.common.numbering import save_numbered
+from apps.incidents.models import Corrective, Group, Incident, Link
+from apps.incidents.rules import SOURCES, Raw
+from apps.incidents.states import Kind, LinkKind, Severity, Status
+from apps.ledger.services import record
+from apps.orchestration.models import Run
+from apps.registry.models import Agent
+
+
+def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
+    """An incident from a group's signals; or the closed one that this failure belonged to, which is
+    opened again, for what was done about it did not help."""
+    before = (
+        Group.objects.filter(key=group.key, incident__status=Status.CLOSED)
+        .select_related("incident")
+        .order_by("-last_at")
+        .first()
+    )
+    incident = before.incident if before is not None else None
+    if incident is None:
+        source = SOURCES[group.source]
+        about = f" ({group.tool})" if group.tool else ""
+        incident = Incident(
+            title=f"{source.words}{about}"[:200],
+            summary=str(group.template),
+            kind=source.kind,
+            severity=source.severity,
+            told_by=source.words,
+            occurred_at=group.first_at,
+            detected_at=now(),
+        )
+        save_numbered(incident)
+        record(
+            type="incident.opened",
+            object=incident,
+            reason=source.words,
+            after={"severity": source.severity, "group": group.key},
+        )
+    else:
+        come_back(incident)
+    Group.objects.filter(pk=group.pk).update(incident=incident)
+    group.incident = incident
+    add_links(incident, raws)
+    return incident
+
+
+def come_back(incident: Incident) -> None:
+    moved = Incident.objects.filter(pk=incident.pk, status=Status.CLOSED).update(
+        status=Status.TRIAGED,
+        closed_at=None,
+        contained_at=None,
+        containment="",
+        confirmed_by=[],
+        recurrences=incident.recurrences + 1,
+    )
+    if not moved:
+        return
+    actions = Corrective.objects.filter(finding__incident=incident, failed_at=None)
+    failed = actions.update(failed_at=now())
+    record(
+        type="incident.reopened",
+        object=incident,
+        reason="The same failure came back.",
+        after={"actions_without_effect": failed},
+    )
+
+
+def add_links(incident: Incident, raws: Iterable[Raw]) -> None:
+    """The agents and runs of the signals."""
+    raws = list(raws)
+    agents = Agent.objects.filter(slug__in={raw.agent for raw in raws if raw.agent})
+    runs = Run.objects.filter(pk__in={raw.run_id for raw in raws if raw.run_id})
+    link(incident, agents, runs)
+
+
+def link(incident: Incident, agents: Iterable[Agent], runs: Iterable[Run]) -> None:
+    rows = [
+        *(Link(incident=incident, kind=LinkKind.AGENT, ref=a.slug, label=a.label) for a in agents),
+        *(
+            Link(incident=incident, kind=LinkKind.RUN, ref=r.pk.hex, label=str(r)[:200])
+            for r in runs
+        ),
+    ]
+    Link.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+@permitted("incidents.report")
+@transaction.atomic
+def report(
+    *,
+    actor: User,
+    title: str,
+    summary: str,
+    kind: str,
+    severity: int,
+    agents: Sequence[Agent] = (),
+    runs: Sequence[Run] = (),
+    occurred_at: dt.datetime | None = None,
+) -> Incident:
+    """A person tells of something. Anybody may, and nothing stops by it yet."""
+    moment = now()
+    if not title.strip():
+        raise Invalid("Say in a line what happened.", fields={"title": ["Write a line."]})
+    if kind not in Kind.values or severity not in Severity.values:
+        raise Invalid("Choose what it was and how grave.", fields={"severity": ["Choose one."]})
+    if occurred_at is not None and occurred_at > moment:
+        raise Invalid("It cannot have happened yet.", fields={"occurred_at": ["It is to come."]})
+    incident = Incident(
+        title=title.strip()[:200],
+        summary=summary.strip(),
+        kind=kind,
+        severity=severity,
+        told_by=str(actor),
+        occurred_at=occurred_at,
+        detected_at=moment,
+        aware_at=moment,
+    )
+    save_numbered(incident)
+    link(incident, agents, runs)
+    record(type="incident.reported", object=incident, after={"severity": severity, "kind": kind})
+    return incident

@@ -1,0 +1,172 @@
+"""From acts on record to groups of one failure each, and from groups to incidents."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+
+from apps.access.models import User
+from apps.access.services import permitted
+from apps.common.clock import now
+from apps.common.errors import Conflict, Invalid
+from apps.incidents.grouping.fingerprint import VERSION, key_of
+from apps.incidents.grouping.masks import masked
+from apps.incidents.grouping.templates import Template, Tree
+from apps.incidents.models import Group, MessageTemplate, Reading, Signal
+from apps.incidents.queries.sources import raws_of
+from apps.incidents.rules import SOURCES, WINDOW, Raw, opens
+from apps.incidents.services import opening
+from apps.ledger.models import LedgerEvent
+from apps.ledger.services import record
+
+MOST = 5_000
+# Transactions end in another order than they begin: what became visible late is still found.
+OVERLAP = dt.timedelta(minutes=1)
+
+
+def catch_up() -> int:
+    """Reads what the ledger has new, a few thousand acts at a time. Answers how many signals. Two
+    at once take turns at the row of the reading."""
+    taken = 0
+    while True:
+        with transaction.atomic():
+            reading = held()
+            since = reading.at - OVERLAP
+            events = list(
+                LedgerEvent.objects.filter(type__in=SOURCES, at__gte=since).order_by("at", "id")[
+                    :MOST
+                ]
+            )
+            known = set(
+                Signal.objects.filter(event_id__in=[event.pk for event in events]).values_list(
+                    "event_id", flat=True
+                )
+            )
+            fresh = [event for event in events if event.pk not in known]
+            taken += take(raws_of(fresh))
+            last = events[-1].at if events else reading.at
+            if last > reading.at:
+                Reading.objects.filter(pk=reading.pk).update(at=last)
+        if len(events) < MOST or last <= reading.at:
+            return taken
+
+
+def held() -> Reading:
+    Reading.objects.get_or_create(pk=1, defaults={"at": now()})
+    return Reading.objects.select_for_update().get(pk=1)
+
+
+def take(raws: Sequence[Raw]) -> int:
+    """Puts signals into their groups, and opens what has to be opened. In the caller's
+    transaction, which holds the reading."""
+    if not raws:
+        return 0
+    keyed = [(raw, template, key) for raw, template in templates_for(raws) for key in [
+        key_of(raw.source, raw.tool, raw.code, template.number)
+    ]]  # fmt: skip
+    groups = groups_for(keyed)
+    Signal.objects.bulk_create(
+        [
+            Signal(
+                event_id=raw.event_id,
+                group=groups[key],
+                at=raw.at,
+                agent=raw.agent,
+                run_id=raw.run_id,
+                object_type=raw.object_type,
+                object_id=raw.object_id,
+            )
+            for raw, _, key in keyed
+        ]
+    )
+    for key, number in Counter(key for _, _, key in keyed).items():
+        last = max(raw.at for raw, _, each in keyed if each == key)
+        Group.objects.filter(pk=groups[key].pk).update(
+            count=F("count") + number, last_at=Greatest(F("last_at"), last)
+        )
+    for key, group in groups.items():
+        look_at(group, [raw for raw, _, each in keyed if each == key])
+    return len(raws)
+
+
+def templates_for(raws: Iterable[Raw]) -> list[tuple[Raw, Template]]:
+    """Each signal with its template; new ones are kept, and wider ones changed."""
+    trees: dict[tuple[str, str], Tree] = {}
+    found: list[tuple[Raw, Template]] = []
+    for raw in raws:
+        place = (raw.source, raw.tool)
+        if place not in trees:
+            rows = MessageTemplate.objects.filter(source=raw.source, tool=raw.tool)
+            trees[place] = Tree(Template(row.tokens, row.pk) for row in rows)
+        template = trees[place].find(masked(raw.message))
+        if not template.number:
+            row = MessageTemplate.objects.create(
+                source=raw.source, tool=raw.tool, tokens=template.tokens
+            )
+            template.number = row.pk
+        found.append((raw, template))
+    for template in {id(each): each for _, each in found if each.changed}.values():
+        MessageTemplate.objects.filter(pk=template.number).update(tokens=template.tokens)
+    return found
+
+
+def groups_for(keyed: Sequence[tuple[Raw, Template, str]]) -> dict[str, Group]:
+    """The open group of each key; one is made where there is none, and whoever comes second
+    attaches to what the first made."""
+    keys = {key for _, _, key in keyed}
+    found = {row.key: row for row in Group.objects.filter(key__in=keys, is_open=True)}
+    made = {}
+    for raw, template, key in keyed:
+        if key not in found and key not in made:
+            made[key] = Group(
+                key=key,
+                version=VERSION,
+                source=raw.source,
+                tool=raw.tool,
+                code=raw.code,
+                template_id=template.number,
+                first_at=raw.at,
+                last_at=raw.at,
+            )
+    if made:
+        Group.objects.bulk_create(made.values(), ignore_conflicts=True)
+        found |= {row.key: row for row in Group.objects.filter(key__in=made, is_open=True)}
+    return found
+
+
+def look_at(group: Group, raws: Sequence[Raw]) -> None:
+    """Whether the group's signals of the last hour open an incident, or belong to one."""
+    if group.incident_id is not None:
+        opening.add_links(group.incident, raws)  # type: ignore[arg-type]
+        return
+    if group.snoozed_until is not None and group.snoozed_until > max(raw.at for raw in raws):
+        return
+    since = max(raw.at for raw in raws) - WINDOW
+    lately = Signal.objects.filter(group=group, at__gte=since)[:100].count()
+    if opens(group.source, lately, grave=any(raw.grave for raw in raws)):
+        opening.open_for(group, raws)
+
+
+@permitted("incidents.command")
+@transaction.atomic
+def snooze(*, actor: User, group_id: uuid.UUID, until: dt.datetime, reason: str) -> None:
+    """Until then the group counts and opens nothing. It needs an end and a reason."""
+    if until <= now() or until > now() + dt.timedelta(days=90):
+        raise Invalid("Choose a moment within 90 days.", fields={"until": ["Within 90 days."]})
+    if not reason.strip():
+        raise Invalid("Say why.", fields={"reason": ["Say why."]})
+    rows = Group.objects.filter(pk=group_id, is_open=True, incident__isnull=True)
+    if not rows.update(snoozed_until=until, snoozed_why=reason.strip()[:300]):
+        raise Conflict("This group is closed, or belongs to an incident.")
+    record(
+        type="incident.group_snoozed",
+        object=Group.objects.get(pk=group_id),
+        reason=reason,
+        after={"until": until},
+    )

@@ -1,0 +1,239 @@
+"""An incident from report to close: who may do what, and what has to be there first."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.access.models import User
+from apps.common.clock import now
+from apps.common.errors import Conflict, Invalid, NotPermitted
+from apps.incidents.models import Incident
+from apps.incidents.queries import incidents as listed
+from apps.incidents.queries import timeline
+from apps.incidents.rules import Line, with_gaps
+from apps.incidents.services import incidents, learning, opening
+from apps.incidents.states import MOVES, Status
+from apps.ledger.models import LedgerEvent
+from apps.registry.models import Agent
+
+pytestmark = pytest.mark.django_db
+Make = Callable[..., Incident]
+
+
+def test_every_state_is_reached_and_only_the_dismissed_are_for_ever() -> None:
+    reached = {to for targets in MOVES.values() for to in targets}
+    assert reached | {Status.REPORTED} == set(Status)
+    assert {state for state, targets in MOVES.items() if not targets} == {
+        Status.DUPLICATE,
+        Status.FALSE_ALARM,
+    }
+
+
+def test_anybody_reports_and_nothing_stops_by_it(
+    reported: Make, agent: Agent, stranger: User, approver: User
+) -> None:
+    row = reported()
+    assert (row.status, row.told_by, row.aware_at is not None) == ("reported", "Approver", True)
+    agent.refresh_from_db()
+    assert agent.status == "active"
+    with pytest.raises(NotPermitted):
+        opening.report(actor=stranger, title="x", summary="", kind="issue", severity=3)
+    with pytest.raises(Invalid):
+        opening.report(actor=approver, title=" ", summary="", kind="issue", severity=3)
+    with pytest.raises(Invalid, match="how grave"):
+        opening.report(actor=approver, title="x", summary="", kind="issue", severity=9)
+    later = now() + dt.timedelta(hours=1)
+    with pytest.raises(Invalid, match="happened yet"):
+        opening.report(
+            actor=approver, title="x", summary="", kind="issue", severity=3, occurred_at=later
+        )
+
+
+def test_who_owns_the_agent_adds_notes_and_neither_judges_nor_leads(
+    reported: Make, owner: User, chair: User, member: User
+) -> None:
+    row = reported()
+    incidents.note(actor=owner, incident=row, text="I changed its settings at nine.")
+    with pytest.raises(NotPermitted, match="own an agent"):
+        incidents.triage(actor=owner, incident=row, kind="issue", severity=4, reason="")
+    with pytest.raises(NotPermitted):
+        incidents.take_command(actor=owner, incident=row)
+    incidents.take_command(actor=member, incident=row)
+    with pytest.raises(NotPermitted, match="does not lead"):
+        incidents.take_command(actor=member, incident=row, to=owner)
+    with pytest.raises(NotPermitted, match="hands over"):
+        incidents.take_command(actor=chair, incident=row, to=chair)
+    assert incidents.take_command(actor=member, incident=row, to=chair).commander == chair
+
+
+def test_triage_wants_something_that_it_is_about(approver: User, chair: User) -> None:
+    row = opening.report(actor=approver, title="Odd", summary="", kind="issue", severity=3)
+    with pytest.raises(Invalid, match="Link an agent"):
+        incidents.triage(actor=chair, incident=row, kind="issue", severity=3, reason="")
+
+
+def test_containing_stops_the_agent_and_says_what_was_in_flight(
+    reported: Make, chair: User, agent: Agent
+) -> None:
+    row = reported(2)
+    with pytest.raises(Conflict):
+        incidents.contain(actor=chair, incident=row, suspend=False, reason="Early")
+    incidents.triage(actor=chair, incident=row, kind="event", severity=2, reason="")
+    results = incidents.contain(actor=chair, incident=row, suspend=True, reason="It goes on.")
+    assert results == {agent.slug: "suspended; 0 in flight"}
+    agent.refresh_from_db()
+    row.refresh_from_db()
+    assert (agent.status, row.status) == ("suspended", "contained")
+    assert row.contained_at is not None
+    told = LedgerEvent.objects.get(type="agent.suspended")
+    assert told.object_id == str(agent.pk)
+
+
+def test_what_cannot_be_stopped_leaves_it_uncontained(
+    reported: Make, chair: User, member: User, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = reported()
+    incidents.triage(actor=chair, incident=row, kind="event", severity=3, reason="")
+
+    def refuse(**kwargs: Any) -> None:
+        raise Conflict("Somebody else has just changed this agent.")
+
+    monkeypatch.setattr(incidents, "suspend_agent", refuse)
+    results = incidents.contain(actor=chair, incident=row, suspend=True, reason="Stop.")
+    assert results[agent.slug].startswith("not suspended")
+    row.refresh_from_db()
+    assert row.status == "triaged"
+    assert LedgerEvent.objects.filter(type="incident.containment_failed").exists()
+
+
+def test_the_review_wants_findings_and_two_who_read_the_timeline(
+    contained: Make, member: User, chair: User
+) -> None:
+    row = contained()
+    incidents.investigate(actor=member, incident=row)
+    with pytest.raises(Conflict, match="finding first"):
+        incidents.to_review(actor=member, incident=row)
+    finding = learning.add_finding(actor=member, incident=row, text="Nobody compared the order.")
+    incidents.confirm(actor=member, incident=row)
+    with pytest.raises(Conflict, match="already"):
+        incidents.confirm(actor=member, incident=row)
+    with pytest.raises(Conflict, match="one other"):
+        incidents.to_review(actor=member, incident=row)
+    incidents.confirm(actor=chair, incident=row)
+    incidents.to_review(actor=member, incident=row)
+    with pytest.raises(Conflict, match="neither an action"):
+        incidents.to_corrective(actor=member, incident=row)
+    learning.accept_risk(actor=chair, finding=finding, reason="The tool goes next month.")
+    incidents.to_corrective(actor=member, incident=row)
+    assert incidents.close(actor=chair, incident=row, reason="").status == "closed"
+
+
+def test_a_grave_one_is_closed_and_dismissed_by_two(
+    contained: Make, reported: Make, member: User, chair: User
+) -> None:
+    row = contained(1)
+    incidents.investigate(actor=member, incident=row)
+    finding = learning.add_finding(actor=member, incident=row, text="x")
+    for person in (member, chair):
+        incidents.confirm(actor=person, incident=row)
+    incidents.to_review(actor=member, incident=row)
+    learning.accept_risk(actor=chair, finding=finding, reason="x")
+    incidents.to_corrective(actor=member, incident=row)
+    with pytest.raises(NotPermitted, match="somebody other than who leads"):
+        incidents.close(actor=member, incident=row, reason="")
+    assert incidents.close(actor=chair, incident=row, reason="").status == "closed"
+    other = reported(1)
+    asked = incidents.dismiss(actor=member, incident=other, to="false_alarm", reason="A test.")
+    assert asked.status == "reported"
+    again = incidents.dismiss(actor=member, incident=other, to="false_alarm", reason="A test.")
+    assert again.status == "reported"
+    ended = incidents.dismiss(actor=chair, incident=other, to="false_alarm", reason="A test.")
+    assert ended.status == "false_alarm"
+
+
+def test_a_duplicate_names_another(reported: Make, chair: User) -> None:
+    first, second = reported(), reported()
+    with pytest.raises(Invalid):
+        incidents.dismiss(actor=chair, incident=second, to="duplicate", reason="Same.")
+    with pytest.raises(Invalid):
+        incidents.dismiss(
+            actor=chair, incident=second, to="duplicate", reason="Same.", original=second
+        )
+    ended = incidents.dismiss(
+        actor=chair, incident=second, to="duplicate", reason="Same.", original=first
+    )
+    assert ended.duplicate_of == first
+    with pytest.raises(Conflict):
+        incidents.triage(actor=chair, incident=ended, kind="issue", severity=3, reason="")
+
+
+def test_a_severity_raised_later_leaves_the_moment_one_knew(reported: Make, chair: User) -> None:
+    row = reported()
+    known = row.aware_at
+    raised = incidents.change_severity(actor=chair, incident=row, severity=1, reason="Worse.")
+    assert (raised.severity, raised.aware_at) == (1, known)
+    with pytest.raises(Invalid):
+        incidents.change_severity(actor=chair, incident=raised, severity=1, reason="Again.")
+
+
+def test_the_timeline_refers_to_the_record_and_marks_what_is_not_known(
+    contained: Make, agent: Agent, approver: User
+) -> None:
+    row = contained()
+    incidents.note(actor=approver, incident=row, text="The bell rang.")
+    lines, more = timeline(row)
+    assert not more
+    words = [line.words for line in lines]
+    assert any(text.startswith("Incident reported") for text in words)
+    assert "The bell rang." in words
+    moment = now()
+    gapped = with_gaps([Line(moment, "a"), Line(moment - dt.timedelta(hours=3), "b")])
+    assert [line.kind for line in gapped] == ["event", "gap", "event"]
+
+
+def test_the_pages_lead_from_report_to_containment(
+    reported: Make, chair: User, agent: Agent, signed_in: Callable[[User], Client]
+) -> None:
+    page = signed_in(chair)
+    body = {"title": "Odd payments", "summary": "", "kind": "issue", "severity": "3",
+            "agents": [agent.pk], "run": "", "occurred_at": ""}  # fmt: skip
+    there = page.post("/incidents/report", body)["Location"]
+    shown = page.get(there).content.decode()
+    assert "Odd payments" in shown
+    page.post(f"{there}/do/triage", {"kind": "event", "severity": "2", "reason": "Money went."})
+    asked = page.get(f"{there}/contain").content.decode()
+    assert "Suspend 1 agent" in asked
+    page.post(f"{there}/contain", {"how": "suspend", "reason": "Stop it."})
+    assert "Contained" in page.get(there).content.decode()
+    agent.refresh_from_db()
+    assert agent.status == "suspended"
+
+
+def test_a_refused_act_keeps_what_was_typed(
+    reported: Make, owner: User, chair: User, signed_in: Callable[[User], Client]
+) -> None:
+    row = reported()
+    page = signed_in(chair)
+    answer = page.post(f"/incidents/I-{row.number}/do/finding", {"text": "My careful words."})
+    assert answer.status_code == 409
+    assert "investigated or reviewed" in answer.content.decode()
+    body = {"to": "duplicate", "original": "I-99", "reason": "Same as before."}
+    answer = page.post(f"/incidents/I-{row.number}/do/dismiss", body)
+    assert answer.status_code == 422
+    assert "Same as before." in answer.content.decode()
+
+
+def test_a_stranger_sees_and_does_nothing(
+    reported: Make, stranger: User, signed_in: Callable[[User], Client]
+) -> None:
+    row = reported()
+    page = signed_in(stranger)
+    for path in ("/incidents/", f"/incidents/I-{row.number}", "/incidents/report"):
+        assert page.get(path).status_code == 404
+    assert page.post(f"/incidents/I-{row.number}/do/note", {"text": "x"}).status_code == 404
+    assert not listed(stranger).exists()
