@@ -24,6 +24,7 @@ from apps.incidents.rules import SOURCES
 from apps.incidents.services import incidents as services
 from apps.incidents.services import learning, opening, signals
 from apps.incidents.states import OVER, ActionType, Kind, Severity, Status
+from apps.policies.models import Policy
 
 
 @needs("incidents.view")
@@ -88,6 +89,9 @@ def show(
         "groups": found.groups.select_related("template").order_by("-last_at")[:20],
         "lines": lines,
         "more": more,
+        "policy_actions": queries.policy_actions(found),
+        "offered": queries.offered(found) if found.status not in OVER else [],
+        "policies": Policy.objects.order_by("title"),
         "findings": found.findings.prefetch_related("actions__owner").order_by("at"),
         "confirmed": User.objects.filter(pk__in=found.confirmed_by),
         "over": found.status in OVER,
@@ -255,6 +259,20 @@ def do_action(user: User, found: Incident, data: Typed) -> str:
     return "The action is decided."
 
 
+def do_lesson(user: User, found: Incident, data: Typed) -> str:
+    policy = Policy.objects.filter(slug=data.get("policy", "")).first()
+    if policy is None:
+        raise Invalid("Choose a policy.")
+    lesson = learning.keep_lesson(
+        actor=user,
+        action_id=action_of(found, data),
+        policy=policy,
+        step=key(data.get("step", "")),
+        expected=data.get("expected", ""),
+    )
+    return f"Kept: no version of {policy} can be proposed that lets “{lesson.case}” pass."
+
+
 def do_done(user: User, found: Incident, data: Typed) -> str:
     learning.mark_done(actor=user, action_id=action_of(found, data))
     return "Done. Somebody else verifies it now."
@@ -279,6 +297,7 @@ ACTS: Mapping[str, Callable[[User, Incident, Typed], str]] = {
     "finding": do_finding,
     "accept": do_accept,
     "action": do_action,
+    "lesson": do_lesson,
     "done": do_done,
     "verify": do_verify,
 }

@@ -208,6 +208,7 @@ ACTS: dict[str, str] = {
     "incident.action_added": "Corrective action decided",
     "incident.action_done": "Corrective action done",
     "incident.action_verified": "Corrective action found to work",
+    "incident.lesson_kept": "Recorded action kept as a test of a policy",
     "incident.group_snoozed": "Group of signals snoozed",
     "audit.searched": "Audit trail searched",
     "audit.read": "Sensitive record opened",

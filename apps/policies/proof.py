@@ -10,7 +10,7 @@ from apps.policies.backtests import base_digest, review_hours
 from apps.policies.bench import Bench, rules_in_force, rules_with, specs
 from apps.policies.models import Backtest, PolicyCase, PolicyVersion
 from apps.policies.services import check
-from apps.policies.states import EVALUATED, BacktestStatus
+from apps.policies.states import EVALUATED, BacktestStatus, CaseOrigin
 
 
 def base_of(version: PolicyVersion) -> PolicyVersion | None:
@@ -52,7 +52,7 @@ def case_results(version: PolicyVersion) -> list[dict[str, Any]]:
             "tool": case.request.get("tool", ""),
             "expected": case.expected,
             "got": verdict.effect,
-            "ok": verdict.effect == case.expected,
+            "ok": holds_up(case, verdict.effect),
             "origin": case.origin,
             "lines": [
                 lines[key]
@@ -63,6 +63,16 @@ def case_results(version: PolicyVersion) -> list[dict[str, Any]]:
         }
         for case, verdict in sorted(zip(cases, verdicts, strict=True), key=lambda p: p[0].name)
     ]
+
+
+STRICTNESS = ("allow", "review", "deny")
+
+
+def holds_up(case: PolicyCase, effect: str) -> bool:
+    """Whether a verdict is what the test wants; what an incident taught may be stopped harder."""
+    if case.origin == CaseOrigin.INCIDENT:
+        return STRICTNESS.index(effect) >= STRICTNESS.index(case.expected)
+    return effect == case.expected
 
 
 def fresh_backtest(version: PolicyVersion) -> Backtest | None:
@@ -140,7 +150,10 @@ def obstacles_in(
     found = [f"Line {problem.line}: {problem.sentence}" for problem in check(version.text)]
     if found:
         return found
-    failed = [case["name"] for case in results if not case["ok"]]
+    reopened = [case["name"] for case in results if not case["ok"] and case["origin"] == "incident"]
+    if reopened:
+        found.append(f"It would let an incident happen again: {reopened[0]}.")
+    failed = [case["name"] for case in results if not case["ok"] and case["origin"] != "incident"]
     if failed:
         found.append(f"{len(failed)} of its test cases fail: {failed[0]}.")
     found += [f"The author's claim does not hold. {sentence}" for sentence in broken[:1]]

@@ -125,7 +125,8 @@ RECORDS = {
     "orchestration.Run", "orchestration.Step", "orchestration.Outbox",
     "orchestration.Pulse", "orchestration.Resource", "orchestration.Lease",
     "orchestration.FieldWrite",
-    "incidents.Incident", "incidents.Link", "incidents.Note", "incidents.Finding",
+    "incidents.Incident", "incidents.Lesson", "incidents.Link", "incidents.Note",
+    "incidents.Finding",
     "incidents.Corrective", "incidents.Group", "incidents.Signal", "incidents.MessageTemplate",
     "incidents.Reading",
 }  # fmt: skip
@@ -151,7 +152,8 @@ def test_every_model_is_tracked_unless_it_is_a_record():
 def test_no_foreign_key_points_upward():
     order = [config.label for config in apps.get_app_configs() if config.name.startswith("apps.")]
     layers = ["common", "ledger", "access", "registry", "policies", "approvals", "runtime",
-              "orchestration", "gateway", "incidents", "audit", "pilots", *PILOTS, "council"]  # fmt: skip
+              "orchestration", "gateway", "incidents", "audit", "pilots", *PILOTS,
+              "council"]  # fmt: skip
     assert set(order) == set(layers)
     for model in own_models():
         for field in model._meta.get_fields():

@@ -142,7 +142,7 @@ def test_what_comes_back_opens_the_closed_incident_and_its_action_did_not_help(
     finding = learning.add_finding(actor=member, incident=incident, text="No check of stock.")
     due = now().date() + dt.timedelta(days=7)
     action = learning.add_action(
-        actor=member, finding=finding, type="policy", text="Ask", owner=operator, due_on=due
+        actor=member, finding=finding, type="process", text="Ask", owner=operator, due_on=due
     )
     for person in (member, chair):
         incidents.confirm(actor=person, incident=incident)

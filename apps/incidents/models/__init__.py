@@ -1,4 +1,4 @@
-from apps.incidents.models.incidents import Corrective, Finding, Incident, Link, Note
+from apps.incidents.models.incidents import Corrective, Finding, Incident, Lesson, Link, Note
 from apps.incidents.models.signals import Group, MessageTemplate, Reading, Signal
 
 __all__ = [
@@ -6,6 +6,7 @@ __all__ = [
     "Finding",
     "Group",
     "Incident",
+    "Lesson",
     "Link",
     "MessageTemplate",
     "Note",

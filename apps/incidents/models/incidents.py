@@ -8,6 +8,7 @@ from django.db.models import Q
 from apps.access.models import User
 from apps.common.ids import uuid7
 from apps.incidents.states import ActionType, Kind, LinkKind, Severity, Status
+from apps.policies.models import PolicyCase
 
 
 class Incident(models.Model):
@@ -149,3 +150,17 @@ class Corrective(models.Model):
 
     def __str__(self) -> str:
         return self.text[:80]
+
+
+class Lesson(models.Model):
+    """A recorded action of the incident that the changed policy has to stop, as a test that stays
+    with the policy."""
+
+    corrective = models.ForeignKey(Corrective, on_delete=models.PROTECT, related_name="lessons")
+    case = models.OneToOneField(PolicyCase, on_delete=models.PROTECT, related_name="+")
+    action_ref = models.UUIDField()
+
+    objects: ClassVar[models.Manager[Lesson]] = models.Manager()
+
+    def __str__(self) -> str:
+        return str(self.case)

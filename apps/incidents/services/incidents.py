@@ -197,6 +197,11 @@ def close(*, actor: User, incident: Incident, reason: str) -> Incident:
     refuse_owner(actor, row)
     if queries.undone(row):
         raise Conflict("Every action has to be done and verified first.")
+    for each in queries.policy_actions(row):
+        if not each.lessons:
+            raise Conflict(f"“{each.action}” has no recorded action yet that it has to stop.")
+        if not each.green:
+            raise Conflict(f"What is in force would not stop all that “{each.action}” is about.")
     if row.severity in GRAVE and actor.pk == row.commander_id:
         raise NotPermitted("At this severity somebody other than who leads closes it.")
     closed = move(row, Status.CLOSED, "incident.closed", reason=reason, closed_at=now())

@@ -11,10 +11,14 @@ from apps.access.models import User
 from apps.access.services import permitted
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
-from apps.incidents.models import Corrective, Finding, Incident
+from apps.incidents import queries
+from apps.incidents.models import Corrective, Finding, Incident, Lesson
 from apps.incidents.services.incidents import locked
 from apps.incidents.states import ActionType, Status
 from apps.ledger.services import record
+from apps.policies import services as policies
+from apps.policies.models import JudgedRequest, Policy
+from apps.policies.states import CaseOrigin
 
 OPEN = (Status.INVESTIGATING, Status.IN_REVIEW, Status.CORRECTIVE)
 
@@ -80,6 +84,48 @@ def add_action(
         after={"owner": str(owner), "due_on": due_on, "type": type, "motion": motion},
     )  # fmt: skip
     return made
+
+
+@permitted("incidents.command")
+@transaction.atomic
+def keep_lesson(
+    *, actor: User, action_id: uuid.UUID, policy: Policy, step: uuid.UUID, expected: str
+) -> Lesson:
+    """A recorded action of the incident becomes a test of a policy, with the facts of that moment:
+    from now on no version can be proposed that would let it pass. `expected` is deny or review."""
+    action = Corrective.objects.select_related("finding__incident").get(pk=action_id)
+    incident = locked(action.finding.incident)
+    if incident.status not in OPEN:
+        raise Conflict("This incident is at another stage.")
+    if expected not in ("deny", "review"):
+        raise Invalid("A lesson is stopped, or put to people.")
+    found = queries.acts_of(incident).filter(pk=step, judged_id__isnull=False).first()
+    judged = (
+        JudgedRequest.objects.filter(pk=found.judged_id).first()
+        if found and found.judged_id
+        else None
+    )
+    if found is None or judged is None:
+        raise Invalid("Choose an action of this incident that the policies judged.")
+    if Lesson.objects.filter(corrective=action, action_ref=found.pk).exists():
+        raise Conflict("It is kept already.")
+    case = policies.save_case(
+        actor=actor,
+        policy=policy,
+        name=f"{incident.reference}: {found.tool_name}, {found.at:%d %b %Y %H:%M:%S} UTC",
+        request=judged.request,
+        expected=expected,
+        origin=CaseOrigin.INCIDENT,
+    )
+    if action.policy != policy.slug:
+        Corrective.objects.filter(pk=action.pk).update(policy=policy.slug)
+    lesson = Lesson(corrective=action, case=case, action_ref=found.pk)
+    lesson.save(force_insert=True)
+    record(
+        type="incident.lesson_kept", object=incident,
+        after={"policy": policy.slug, "action": found.pk, "expected": expected},
+    )  # fmt: skip
+    return lesson
 
 
 @permitted("incidents.report")

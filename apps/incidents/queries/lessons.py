@@ -1,0 +1,116 @@
+"""What a changed policy has to stop, and whether it would: judged again, by Cedar, on the facts of
+that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Q, QuerySet
+
+from apps.incidents.models import Corrective, Incident, Lesson, Signal
+from apps.incidents.states import ActionType, LinkKind
+from apps.policies.bench import Bench, rules_in_force, rules_with, specs
+from apps.policies.models import PolicyVersion
+from apps.policies.proof import holds_up
+from apps.policies.rules import Judgement
+from apps.runtime.models import Action
+
+OFFERED = 50
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One recorded action under what is in force, and under the draft where there is one."""
+
+    lesson: Lesson
+    action: Action | None
+    now: str
+    now_rule: str
+    stopped: bool
+    drafted: str = ""
+    drafted_rule: str = ""
+    draft_stops: bool = False
+
+
+@dataclass(frozen=True)
+class PolicyAction:
+    """A corrective action that changes a policy, with the replay of its lessons."""
+
+    action: Corrective
+    draft: PolicyVersion | None = None
+    lessons: list[Replayed] = field(default_factory=list)
+
+    @property
+    def green(self) -> bool:
+        """Whether what is in force stops all of them."""
+        return bool(self.lessons) and all(each.stopped for each in self.lessons)
+
+    @property
+    def draft_green(self) -> bool:
+        return bool(self.lessons) and all(each.draft_stops for each in self.lessons)
+
+
+def policy_actions(incident: Incident) -> list[PolicyAction]:
+    """The incident's changes of policies; each is judged under what is in force and its draft."""
+    actions = Corrective.objects.filter(
+        finding__incident=incident, type=ActionType.POLICY
+    ).select_related("owner")
+    return [replayed(action) for action in actions.order_by("due_on", "pk")]
+
+
+def replayed(action: Corrective) -> PolicyAction:
+    lessons = list(action.lessons.select_related("case").order_by("pk"))
+    draft = PolicyVersion.objects.filter(
+        policy__slug=action.policy, status__in=("draft", "proposed", "adopted")
+    ).select_related("policy").order_by("-number").first()  # fmt: skip
+    if not lessons:
+        return PolicyAction(action, draft)
+    requests = [lesson.case.request for lesson in lessons]
+    known = specs()
+    now = Bench(rules_in_force(), known).judge_all(requests)
+    then: Sequence[Judgement | None] = [None] * len(lessons)
+    if draft is not None:
+        then = Bench(rules_with(draft), known).judge_all(requests)
+    acts = Action.objects.in_bulk([lesson.action_ref for lesson in lessons])
+    return PolicyAction(
+        action,
+        draft,
+        [
+            line(lesson, acts.get(lesson.action_ref), one, other)
+            for lesson, one, other in zip(lessons, now, then, strict=True)
+        ],
+    )
+
+
+def line(lesson: Lesson, action: Action | None, now: Judgement, then: Judgement | None) -> Replayed:
+    return Replayed(
+        lesson=lesson,
+        action=action,
+        now=now.effect,
+        now_rule=rule_in(now),
+        stopped=holds_up(lesson.case, now.effect),
+        drafted=then.effect if then else "",
+        drafted_rule=rule_in(then) if then else "",
+        draft_stops=then is not None and holds_up(lesson.case, then.effect),
+    )
+
+
+def rule_in(judgement: Judgement) -> str:
+    found = [reason.rule_id for reason in judgement.reasons if reason.policy != "grants"]
+    return found[0] if found else ""
+
+
+def acts_of(incident: Incident) -> QuerySet[Action]:
+    """The recorded actions that the incident is about: those of its runs and of its signals."""
+    runs = incident.links.filter(kind=LinkKind.RUN).values_list("ref", flat=True)
+    told = Signal.objects.filter(group__incident=incident, object_type="runtime.action")
+    wanted = Q(run_id__in=list(runs)[:OFFERED])
+    wanted |= Q(pk__in=list(told.order_by("-at").values_list("object_id", flat=True)[:OFFERED]))
+    return Action.objects.filter(wanted)
+
+
+def offered(incident: Incident) -> list[Action]:
+    """Those that a lesson can be made of, newest first."""
+    rows = acts_of(incident).filter(judged_id__isnull=False).exclude(tool__effect="read")
+    return list(rows.select_related("tool").order_by("-at")[:OFFERED])
