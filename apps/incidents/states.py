@@ -54,6 +54,14 @@ class LinkKind(TextChoices):
     REQUEST = "request", "Approval request"
 
 
+class Point(TextChoices):
+    """What has to confirm that a containment holds."""
+
+    REGISTRY = "registry", "Registry"
+    APPROVALS = "approvals", "Approvals"
+    ORCHESTRATION = "orchestration", "Runs"
+
+
 class ActionType(TextChoices):
     POLICY = "policy", "Change of a policy"
     PERMISSION = "permission", "Change of a permission"

@@ -83,12 +83,15 @@ def show(
     """The incident with all that the reader may do; what was typed is kept on an error."""
     lines, more = queries.timeline(found)
     user = request.user
+    received = queries.receipts(found)
     context = {
         "incident": found,
         "links": found.links.order_by("kind", "label"),
         "groups": found.groups.select_related("template").order_by("-last_at")[:20],
         "lines": lines,
         "more": more,
+        "receipts": received,
+        "owed": any(row.confirmed_at is None for row in received),
         "policy_actions": queries.policy_actions(found),
         "offered": queries.offered(found) if found.status not in OVER else [],
         "policies": Policy.objects.order_by("title"),

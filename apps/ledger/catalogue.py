@@ -194,6 +194,7 @@ ACTS: dict[str, str] = {
     "incident.command_taken": "Lead of an incident taken",
     "incident.contained": "Incident contained",
     "incident.containment_failed": "Containment of an incident failed",
+    "incident.containment_confirmed": "Every point confirmed a containment",
     "incident.investigated": "Investigation of an incident begun",
     "incident.timeline_confirmed": "Timeline of an incident confirmed",
     "incident.reviewed": "Incident put to review",

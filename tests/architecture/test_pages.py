@@ -128,7 +128,7 @@ RECORDS = {
     "incidents.Incident", "incidents.Lesson", "incidents.Link", "incidents.Note",
     "incidents.Finding",
     "incidents.Corrective", "incidents.Group", "incidents.Signal", "incidents.MessageTemplate",
-    "incidents.Reading",
+    "incidents.Reading", "incidents.Receipt",
 }  # fmt: skip
 PILOTS = [name.rpartition(".")[2] for name in settings.PILOTS]
 RECORDS_OF_PILOTS = {

@@ -9,7 +9,7 @@ from apps.access.models import User
 from apps.incidents.models import Incident
 from apps.incidents.services import incidents, opening
 from apps.registry.models import Agent
-from tests.approvals.conftest import ready  # noqa: F401
+from tests.orchestration.conftest import begin, ready  # noqa: F401
 
 
 @pytest.fixture

@@ -16,9 +16,12 @@ from apps.incidents.models import Incident
 from apps.incidents.queries import incidents as listed
 from apps.incidents.queries import timeline
 from apps.incidents.rules import Line, with_gaps
-from apps.incidents.services import incidents, learning, opening
+from apps.incidents.services import incidents, learning, opening, receipts
 from apps.incidents.states import MOVES, Status
 from apps.ledger.models import LedgerEvent
+from apps.orchestration.models import Run, Step
+from apps.orchestration.services.plans import advance
+from apps.orchestration.services.steps import claim_step
 from apps.registry.models import Agent
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +95,44 @@ def test_containing_stops_the_agent_and_says_what_was_in_flight(
     assert row.contained_at is not None
     told = LedgerEvent.objects.get(type="agent.suspended")
     assert told.object_id == str(agent.pk)
+
+
+def test_each_point_confirms_that_the_containment_holds(
+    reported: Make, chair: User, agent: Agent
+) -> None:
+    row = reported()
+    incidents.triage(actor=chair, incident=row, kind="event", severity=3, reason="")
+    incidents.contain(actor=chair, incident=row, suspend=True, reason="Stop.")
+    found = {each.point: each for each in row.receipts.all()}
+    assert set(found) == {"registry", "approvals", "orchestration"}
+    assert all(each.confirmed_at for each in found.values())
+    assert all(each.milliseconds is not None for each in found.values())
+    assert LedgerEvent.objects.filter(type="incident.containment_confirmed").count() == 1
+
+
+def test_a_step_that_still_runs_owes_its_receipt_until_it_ends(
+    reported: Make, chair: User, work: Step
+) -> None:
+    row = reported()
+    incidents.triage(actor=chair, incident=row, kind="event", severity=3, reason="")
+    incidents.contain(actor=chair, incident=row, suspend=True, reason="Stop.")
+    owed = row.receipts.get(confirmed_at=None)
+    assert (owed.point, owed.words) == ("orchestration", "1 of its steps still run.")
+    assert not LedgerEvent.objects.filter(type="incident.containment_confirmed").exists()
+    Step.objects.filter(pk=work.pk).update(status="succeeded", lease_until=None)
+    assert receipts.collect() == 1
+    assert receipts.collect() == 0
+    assert LedgerEvent.objects.filter(type="incident.containment_confirmed").count() == 1
+
+
+@pytest.fixture
+def work(begin: Callable[..., Run]) -> Step:
+    """A step of the agent that a worker has begun."""
+    advance(begin().pk)
+    step = Step.objects.filter(status="ready").order_by("created_at")[0]
+    claimed = claim_step(step.pk, "worker-1")
+    assert claimed is not None
+    return claimed
 
 
 def test_what_cannot_be_stopped_leaves_it_uncontained(

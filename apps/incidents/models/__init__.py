@@ -1,4 +1,5 @@
 from apps.incidents.models.incidents import Corrective, Finding, Incident, Lesson, Link, Note
+from apps.incidents.models.receipts import Receipt
 from apps.incidents.models.signals import Group, MessageTemplate, Reading, Signal
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "MessageTemplate",
     "Note",
     "Reading",
+    "Receipt",
     "Signal",
 ]

@@ -9,6 +9,7 @@ from apps.incidents.queries.incidents import (
     may_judge,
     open_counts,
     owners_of,
+    receipts,
     undone,
 )
 from apps.incidents.queries.lessons import acts_of, offered, policy_actions
@@ -26,6 +27,7 @@ __all__ = [
     "open_counts",
     "owners_of",
     "policy_actions",
+    "receipts",
     "timeline",
     "undone",
 ]

@@ -5,7 +5,7 @@ from django.db.models import Count, Q, QuerySet
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.errors import Absent
-from apps.incidents.models import Corrective, Group, Incident, Link
+from apps.incidents.models import Corrective, Group, Incident, Link, Receipt
 from apps.incidents.states import OVER, LinkKind
 from apps.registry.models import Agent
 from apps.registry.queries import in_flight as flying
@@ -67,6 +67,11 @@ def may_judge(reader: User, incident: Incident) -> bool:
 def in_flight(incident: Incident) -> list[tuple[Agent, list[InFlight]]]:
     """What will stop: each linked agent that is at work, with what it has begun."""
     return [(agent, flying(agent)) for agent in agents_of(incident) if agent.status == "active"]
+
+
+def receipts(incident: Incident) -> list[Receipt]:
+    rows = Receipt.objects.filter(incident=incident)
+    return list(rows.order_by("-asked_at", "agent", "point")[:100])
 
 
 def undone(incident: Incident) -> QuerySet[Corrective]:

@@ -15,6 +15,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.incidents import queries
 from apps.incidents.models import Group, Incident, Note
+from apps.incidents.services import receipts
 from apps.incidents.states import MOVES, OVER, Kind, Severity, Status
 from apps.ledger.services import record
 from apps.registry.services import suspend_agent
@@ -119,6 +120,7 @@ def contain(*, actor: User, incident: Incident, suspend: bool, reason: str) -> d
     if not reason.strip():
         raise Invalid("Say why.", fields={"reason": ["Say why."]})
     results: dict[str, str] = {}
+    clicked, stopped = now(), []
     for agent in queries.agents_of(incident) if suspend else []:
         if agent.status != "active":
             results[agent.slug] = f"was {agent.get_status_display().lower()} already"
@@ -126,6 +128,7 @@ def contain(*, actor: User, incident: Incident, suspend: bool, reason: str) -> d
         try:
             flying = suspend_agent(actor=actor, agent=agent, reason=f"{incident}: {reason}"[:500])
             results[agent.slug] = f"suspended; {len(flying)} in flight"
+            stopped.append(agent)
         except (Conflict, NotPermitted) as refusal:
             results[agent.slug] = f"not suspended: {refusal.sentence}"
     with transaction.atomic():
@@ -138,6 +141,8 @@ def contain(*, actor: User, incident: Incident, suspend: bool, reason: str) -> d
             row, Status.CONTAINED, "incident.contained", reason=reason,
             contained_at=now(), containment=words or f"Nothing had to be stopped: {reason}",
         )  # fmt: skip
+        receipts.owe(row, stopped, clicked)
+    receipts.collect(row)
     return results
 
 
