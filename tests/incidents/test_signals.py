@@ -24,6 +24,7 @@ from apps.incidents.services.signals import catch_up, held, snooze, take
 from apps.ledger.catalogue import ACTS
 from apps.ledger.models import LedgerEvent
 from apps.ledger.services import record
+from apps.orchestration.models import Run
 from apps.registry.models import Agent
 from tests.approvals.conftest import answer
 from tests.runtime.test_the_gate import put
@@ -162,6 +163,18 @@ def test_what_comes_back_opens_the_closed_incident_and_its_action_did_not_help(
     assert Corrective.objects.get().failed_at is not None
     assert Group.objects.get(is_open=True).incident == incident
     assert Incident.objects.count() == 1
+
+
+def test_what_fails_in_several_ways_in_one_run_is_one_incident(
+    begin: Callable[..., Run], agent: Agent
+) -> None:
+    held()
+    run = begin()
+    take([signal("action.undone", agent=agent.slug, run_id=run.pk)])
+    take([signal("action.undone", agent=agent.slug, run_id=run.pk, tool="shelf.take")])
+    incident = Incident.objects.get()
+    assert incident.groups.count() == 2
+    assert incident.links.get(kind="run").ref == run.pk.hex
 
 
 def test_ten_thousand_signals_are_one_incident() -> None:

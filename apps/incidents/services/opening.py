@@ -14,15 +14,16 @@ from apps.common.errors import Invalid
 from apps.common.numbering import save_numbered
 from apps.incidents.models import Corrective, Group, Incident, Link
 from apps.incidents.rules import SOURCES, Raw
-from apps.incidents.states import Kind, LinkKind, Severity, Status
+from apps.incidents.states import OVER, Kind, LinkKind, Severity, Status
 from apps.ledger.services import record
 from apps.orchestration.models import Run
 from apps.registry.models import Agent
 
 
 def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
-    """An incident from a group's signals; or the closed one that this failure belonged to, which is
-    opened again, for what was done about it did not help."""
+    """An incident from a group's signals; or the open one that is about the same run; or the closed
+    one that this failure belonged to, which is opened again, for what was done about it did not
+    help."""
     before = (
         Group.objects.filter(key=group.key, incident__status=Status.CLOSED)
         .select_related("incident")
@@ -30,7 +31,11 @@ def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
         .first()
     )
     incident = before.incident if before is not None else None
-    if incident is None:
+    if incident is not None:
+        come_back(incident)
+    elif (going := about_same_run(raws)) is not None:
+        incident = going
+    else:
         source = SOURCES[group.source]
         about = f" ({group.tool})" if group.tool else ""
         incident = Incident(
@@ -49,12 +54,19 @@ def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
             reason=source.words,
             after={"severity": source.severity, "group": group.key},
         )
-    else:
-        come_back(incident)
     Group.objects.filter(pk=group.pk).update(incident=incident)
     group.incident = incident
     add_links(incident, raws)
     return incident
+
+
+def about_same_run(raws: Iterable[Raw]) -> Incident | None:
+    """Where one run fails in several ways, or several of its steps are taken back, that is one
+    incident with several groups."""
+    refs = {raw.run_id.hex for raw in raws if raw.run_id}
+    links = Link.objects.filter(kind=LinkKind.RUN, ref__in=refs)
+    rows = Incident.objects.exclude(status__in=OVER).filter(pk__in=links.values("incident"))
+    return rows.order_by("-detected_at").first()
 
 
 def come_back(incident: Incident) -> None:
