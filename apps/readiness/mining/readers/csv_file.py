@@ -43,7 +43,7 @@ def read(
         place_lines(faults, plain, seen.delimiter)
     if not frames:
         raise LogRefused("The table has a header and no row.")
-    log = build(pl.concat(frames, rechunk=True), faults)
+    log = build(pl.concat(frames, rechunk=False), faults)
     if progress:
         progress(1.0, log.events)
     return log
@@ -100,6 +100,7 @@ def batches(
         path,
         separator=delimiter,
         infer_schema=False,
+        low_memory=True,
         new_columns=list(header),
         row_index_name="line",
         row_index_offset=2,
