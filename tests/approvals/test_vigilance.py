@@ -166,7 +166,7 @@ def test_nothing_is_mixed_in_while_the_programme_is_off_or_quiet(
     try:
         assert vigilance.mix_in(user=approver, lot=0) is None
     finally:
-        vigilance.QUIET.clear()
+        vigilance.QUIET.pop()
     services.switch_programme(actor=chair, on=False, reason="A pause")
     assert vigilance.mix_in(user=approver, lot=0) is None
     told = LedgerEvent.objects.filter(type="vigilance.switched")

@@ -44,7 +44,7 @@ def measure(options: argparse.Namespace) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from tests.bench import at_rest, desk, logs, proofs, record, runs, trail, verdicts
+    from tests.bench import at_rest, desk, logs, proofs, record, runs, signals, trail, verdicts
     from tests.bench.place import Row, table
 
     call_command("migrate", verbosity=0)
@@ -59,6 +59,7 @@ def measure(options: argparse.Namespace) -> None:
         "record": record.recorded,
         "trail": trail.trail,
         "logs": logs.logs,
+        "signals": signals.signals,
         **({"rest": at_rest.at_rest} if sqlite else {}),
     }
     wanted = options.only.split(",") if options.only else list(recipes)

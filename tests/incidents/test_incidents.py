@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from apps.access.models import User
+from apps.approvals.services import vigilance
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.incidents.models import Incident
@@ -211,6 +212,17 @@ def test_a_duplicate_names_another(reported: Make, chair: User) -> None:
     assert ended.duplicate_of == first
     with pytest.raises(Conflict):
         incidents.triage(actor=chair, incident=ended, kind="issue", severity=3, reason="")
+
+
+def test_open_ones_stand_on_the_overview_and_a_critical_one_silences_known_answer_items(
+    reported: Make, chair: User, stranger: User, signed_in: Callable[[User], Client]
+) -> None:
+    row = reported()
+    assert not any(quiet() for quiet in vigilance.QUIET)
+    assert "Too many books" in signed_in(chair).get("/").content.decode()
+    assert "Too many books" not in signed_in(stranger).get("/").content.decode()
+    incidents.change_severity(actor=chair, incident=row, severity=1, reason="Worse.")
+    assert any(quiet() for quiet in vigilance.QUIET)
 
 
 def test_a_severity_raised_later_leaves_the_moment_one_knew(reported: Make, chair: User) -> None:
