@@ -244,88 +244,39 @@ CELERY_TASK_SOFT_TIME_LIMIT = 100
 CELERY_TASK_DEFAULT_QUEUE = "steps"
 CELERY_TASK_ROUTES = {"apps.*.tasks.sweep*": {"queue": "control"}}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# Beat runs idempotent sweeps; every app's tasks name their own (apps/<app>/tasks.py).
+CELERY_IMPORTS = ("config.sweeps",)
+# Beat runs idempotent sweeps; every app's tasks name their own (apps/<app>/tasks.py). Those that
+# share an interval go in one message: most of what an idle installation does is sending them.
+SWEEPS: dict[str, float] = {
+    "apps.pilots.tasks.sweep": 1,
+    "apps.ledger.tasks.sweep_unsealed": float(os.environ.get("COUNCIL_SEAL_SECONDS", "1")),
+    "apps.orchestration.tasks.sweep": 2,
+    "apps.runtime.tasks.sweep": 2,
+    "apps.audit.tasks.sweep": 3,
+    "apps.incidents.tasks.sweep": 3,
+    "apps.approvals.tasks.sweep": 5,
+    "apps.council.tasks.sweep": 5,
+    "apps.policies.tasks.sweep": 15,
+    "apps.approvals.tasks.sweep_notices": 20,
+    "apps.audit.tasks.sweep_packs": 20,
+    "apps.ledger.tasks.sweep_checkpoints": 30,
+    "apps.council.tasks.sweep_certifications": 300,
+    "apps.ledger.tasks.sweep_everything": 300,
+    "apps.audit.tasks.sweep_whole": 86_400,
+}
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "orchestration-sweep": {
-        "task": "apps.orchestration.tasks.sweep",
-        "schedule": 2.0,
-        "options": {"queue": "control", "expires": 10},
-    },
-    "approvals-sweep": {
-        "task": "apps.approvals.tasks.sweep",
-        "schedule": 5.0,
-        "options": {"queue": "control", "expires": 20},
-    },
-    "incidents-sweep": {
-        "task": "apps.incidents.tasks.sweep",
-        "schedule": 3.0,
-        "options": {"queue": "control", "expires": 10},
-    },
-    "council-sweep": {
-        "task": "apps.council.tasks.sweep",
-        "schedule": 5.0,
-        "options": {"queue": "control", "expires": 10},
-    },
-    "council-certifications": {
-        "task": "apps.council.tasks.sweep_certifications",
-        "schedule": 300.0,
-        "options": {"queue": "control", "expires": 120},
-    },
-    "policies-sweep": {
-        "task": "apps.policies.tasks.sweep",
-        "schedule": 15.0,
-        "options": {"queue": "control", "expires": 10},
-    },
-    "approvals-checkpoints": {
-        "task": "apps.approvals.tasks.sweep_checkpoints",
-        "schedule": crontab(hour=2, minute=17),
-        "options": {"queue": "control", "expires": 3600},
-    },
-    "approvals-notices": {
-        "task": "apps.approvals.tasks.sweep_notices",
-        "schedule": 20.0,
-        "options": {"queue": "control", "expires": 60},
-    },
-    "runtime-sweep": {
-        "task": "apps.runtime.tasks.sweep",
-        "schedule": 2.0,
-        "options": {"queue": "control", "expires": 10},
-    },
-    "audit-index": {
-        "task": "apps.audit.tasks.sweep",
-        "schedule": 3.0,
-        "options": {"queue": "control", "expires": 10},
-    },
-    "audit-index-whole": {
-        "task": "apps.audit.tasks.sweep_whole",
-        "schedule": 86_400.0,
-        "options": {"queue": "control", "expires": 3_600},
-    },
-    "audit-packs": {
-        "task": "apps.audit.tasks.sweep_packs",
-        "schedule": 20.0,
-        "options": {"queue": "control", "expires": 20},
-    },
-    "ledger-seal": {
-        "task": "apps.ledger.tasks.sweep_unsealed",
-        "schedule": float(os.environ.get("COUNCIL_SEAL_SECONDS", "1")),
-        "options": {"queue": "control", "expires": 5},
-    },
-    "ledger-seal-everything": {
-        "task": "apps.ledger.tasks.sweep_everything",
-        "schedule": 300.0,
-        "options": {"queue": "control", "expires": 120},
-    },
-    "ledger-checkpoints": {
-        "task": "apps.ledger.tasks.sweep_checkpoints",
-        "schedule": 30.0,
-        "options": {"queue": "control", "expires": 20},
-    },
-    "pilots-sweep": {
-        "task": "apps.pilots.tasks.sweep",
-        "schedule": 1.0,
-        "options": {"queue": "control", "expires": 5},
-    },
+    f"every-{seconds:g}-s": {
+        "task": "config.sweeps.together",
+        "args": [name for name, every in SWEEPS.items() if every == seconds],
+        "schedule": float(seconds),
+        "options": {"queue": "control", "expires": max(5, min(5 * seconds, 3_600))},
+    }
+    for seconds in sorted(set(SWEEPS.values()))
+}
+CELERY_BEAT_SCHEDULE["approvals-checkpoints"] = {
+    "task": "apps.approvals.tasks.sweep_checkpoints",
+    "schedule": crontab(hour=2, minute=17),
+    "options": {"queue": "control", "expires": 3600},
 }
 
 # Council settings: defaults that an organisation changes by environment or database, not by code.

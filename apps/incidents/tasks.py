@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from apps.common.acting import acting
 from apps.incidents.services import receipts
 from apps.incidents.services.signals import catch_up
 
@@ -10,5 +11,6 @@ from apps.incidents.services.signals import catch_up
 def sweep() -> None:
     """Signals out of the ledger, and receipts that are still owed: what is not found now is found
     by the next one."""
-    catch_up()
-    receipts.collect()
+    with acting(trigger="incidents sweep"):
+        catch_up()
+        receipts.collect()

@@ -14,6 +14,7 @@ from django.db import connection
 from apps.access.models import User
 from apps.orchestration.queries import attention
 from config.celery import app
+from config.sweeps import together
 
 # Tables that only ever grow. Reading one of them through an index of what is open is no scan.
 GROWING = (
@@ -60,14 +61,13 @@ def scans(found: list[tuple[str, str]]) -> list[str]:
     return said
 
 
-@pytest.mark.parametrize("name", sorted(settings.CELERY_BEAT_SCHEDULE))
+@pytest.mark.parametrize("name", sorted(settings.SWEEPS))
 def test_no_sweep_reads_what_is_over(name: str) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("SQLite's planner is the one that needs to be told.")
     app.autodiscover_tasks(force=True)
-    entry = settings.CELERY_BEAT_SCHEDULE[name]
     with plans() as found:
-        app.tasks[entry["task"]].apply(args=entry.get("args", ()), throw=True)
+        app.tasks[name].apply(throw=True)
     assert scans(found) == []
 
 
@@ -77,3 +77,23 @@ def test_neither_does_the_page_of_what_needs_a_person(operator: User) -> None:
     with plans() as found:
         attention(operator)
     assert scans(found) == []
+
+
+def test_every_sweep_is_sent_by_beat_and_none_keeps_another_from_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app.autodiscover_tasks(force=True)
+    sent = [
+        name for entry in settings.CELERY_BEAT_SCHEDULE.values() for name in entry.get("args", ())
+    ]
+    assert sorted(sent) == sorted(settings.SWEEPS)
+    assert set(sent) <= set(app.tasks)
+    done: list[str] = []
+
+    def broken() -> None:
+        raise RuntimeError("It broke.")
+
+    monkeypatch.setitem(app.tasks, "one", broken)
+    monkeypatch.setitem(app.tasks, "other", lambda: done.append("other"))
+    together("one", "other")
+    assert done == ["other"]
