@@ -245,6 +245,7 @@ CELERY_TASK_DEFAULT_QUEUE = "steps"
 CELERY_TASK_ROUTES = {"apps.*.tasks.sweep*": {"queue": "control"}}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_IMPORTS = ("config.sweeps",)
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 # Beat runs idempotent sweeps; every app's tasks name their own (apps/<app>/tasks.py). Those that
 # share an interval go in one message: most of what an idle installation does is sending them.
 SWEEPS: dict[str, float] = {
