@@ -173,23 +173,26 @@ def family(root: int) -> list[int]:
     return found
 
 
-def cpu(pids: list[int]) -> float:
-    ticks = os.sysconf("SC_CLK_TCK")
-    total = 0
+def cpu(pids: list[int]) -> dict[int, float]:
+    """Seconds of processor time of each that is alive, by the scheduler's account: what lives in
+    bursts shorter than a tick is missed, or counted whole, by the ticks."""
+    found = {}
     for pid in pids:
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            tasks = list(Path(f"/proc/{pid}/task").iterdir())
+            spent = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
         except OSError:
             continue
-        total += int(fields[11]) + int(fields[12])
-    return total / ticks
+        found[pid] = spent / 1e9
+    return found
 
 
 def cost(pids: list[int], seconds: int) -> tuple[float, float]:
     """Share of a core over the time, and megabytes (shared pages counted once, by PSS)."""
     before = cpu(pids)
     time.sleep(seconds)
-    used = (cpu(pids) - before) / seconds
+    after = cpu(pids)
+    used = sum(after[pid] - spent for pid, spent in before.items() if pid in after) / seconds
     memory = 0
     for pid in pids:
         try:
