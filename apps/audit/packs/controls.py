@@ -120,6 +120,15 @@ CONTROLS: dict[str, Control] = {
             ),
             ("checkpoint.unsatisfiable", "scope.demoted", "training.lowered"),
         ),
+        Control(
+            "GC-09",
+            "Incidents are contained, and something is learnt from them",
+            "Each incident from its first sign to its close; what came back, what could not be "
+            "contained and risks that were accepted are the exceptions.",
+            ("incident.",),
+            ("incident.reopened", "incident.containment_failed", "incident.risk_accepted"),
+            ("failed",),
+        ),
     )
 }
 
