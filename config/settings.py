@@ -284,6 +284,8 @@ CELERY_BEAT_SCHEDULE["approvals-checkpoints"] = {
 COUNCIL: dict[str, Any] = {
     "LEASE_SECONDS": int(os.environ.get("COUNCIL_LEASE_SECONDS", "30")),
     "CLAIM_MINUTES": 15,
+    # Whether serious incidents start the periods of the EU AI Act (apps/incidents/clocks.py).
+    "CLOCKS": flag("COUNCIL_CLOCKS", True),
     # Per thousand answers of a person: known-answer items mixed in, blind second looks drawn, and
     # items below high risk of which others' decisions are shown only after the person's own.
     "SEED_PERMILLE": int(os.environ.get("COUNCIL_SEED_PERMILLE", "25")),

@@ -245,6 +245,14 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "near_miss": ("warn", "Near miss"),
         "issue": ("info", "Weakness found"),
     },
+    "rollback_item": {
+        "waiting": ("info", "Will be taken back"),
+        "doing": ("info", "Being taken back"),
+        "done": ("ok", "Taken back"),
+        "changed": ("warn", "Changed since"),
+        "never": ("mute", "Stays"),
+        "failed": ("danger", "Not taken back"),
+    },
     "silent": {"unreported": ("warn", "Not reported")},
     "outcome": {
         "done": ("ok", "Done"),

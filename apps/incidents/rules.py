@@ -30,6 +30,7 @@ SOURCES: dict[str, Source] = {
     "circuit.opened": Source("A tool kept failing", 3, 1),
     "approval.rejected": Source("A person refused an action", 4, 5, "near_miss"),
     "approval.exhausted": Source("A wish was refused three times", 4, 1, "near_miss"),
+    "incident.run_imported": Source("A run of an agent elsewhere was harmful", 3, 0),
     "skipped.reviewed": Source("An action that nobody saw was found wrong", 3, 1, "event"),
 }
 WINDOW = dt.timedelta(hours=1)
@@ -51,11 +52,12 @@ class Raw:
     run_id: uuid.UUID | None = None
     object_type: str = ""
     object_id: str = ""
+    harmful: bool = False
 
     @property
     def grave(self) -> bool:
-        """A person said that it would have harmed: one is enough."""
-        return self.source == "approval.rejected" and self.code in HARM
+        """A person said that it would have harmed, or did: one is enough."""
+        return self.harmful or (self.source == "approval.rejected" and self.code in HARM)
 
 
 def opens(source: str, lately: int, *, grave: bool) -> bool:
@@ -87,3 +89,18 @@ def with_gaps(lines: list[Line]) -> list[Line]:
             found.append(Line(found[-1].at, f"Nothing on record for {hours:.1f} h", kind="gap"))
         found.append(line)
     return found
+
+
+# OWASP Top 10 for Agentic Applications, December 2025.
+ASI: dict[str, str] = {
+    "ASI01": "Goal hijack",
+    "ASI02": "Tool misuse",
+    "ASI03": "Identity and privilege abuse",
+    "ASI04": "Supply chain",
+    "ASI05": "Unexpected code execution",
+    "ASI06": "Memory and context poisoning",
+    "ASI07": "Insecure communication between agents",
+    "ASI08": "Cascading failures",
+    "ASI09": "Exploitation of people's trust",
+    "ASI10": "Rogue agents",
+}

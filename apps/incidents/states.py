@@ -52,6 +52,7 @@ class LinkKind(TextChoices):
     RUN = "run", "Run"
     ACTION = "action", "Action"
     REQUEST = "request", "Approval request"
+    PERSON = "person", "Person"
 
 
 class Point(TextChoices):
@@ -60,6 +61,39 @@ class Point(TextChoices):
     REGISTRY = "registry", "Registry"
     APPROVALS = "approvals", "Approvals"
     ORCHESTRATION = "orchestration", "Runs"
+    GATEWAY = "gateway", "Gateway"
+    WORKER = "worker", "Worker"
+
+
+class Measure(TextChoices):
+    """What a responder does at once, within one incident."""
+
+    SUSPEND = "suspend", "Suspend the agent"
+    REVOKE = "revoke", "Take all its permissions"
+    STOP = "stop", "Let nothing of it pass"
+    ASK = "ask", "Put every action before people"
+    KEEP = "keep", "Keep the evidence"
+
+
+class Place(TextChoices):
+    """What a measure is about."""
+
+    AGENT = "agent", "Agent"
+    TOOL = "tool", "Tool"
+    WORKFLOW = "workflow", "Workflow"
+    PERSON = "person", "On behalf of"
+    POLICY = "policy", "Policy"
+
+
+M, W = Measure, Place
+# Which measures there are for what; a policy that asks is frozen.
+MEASURES: dict[str, tuple[str, ...]] = {
+    W.AGENT: (M.SUSPEND, M.STOP, M.ASK, M.REVOKE),
+    W.TOOL: (M.STOP, M.ASK),
+    W.WORKFLOW: (M.STOP, M.ASK),
+    W.PERSON: (M.STOP, M.ASK),
+    W.POLICY: (M.ASK,),
+}
 
 
 class ActionType(TextChoices):
@@ -70,3 +104,19 @@ class ActionType(TextChoices):
     DATA = "data", "Data put right"
     TRAINING = "training", "Training"
     PROCESS = "process", "Process redesigned"
+
+
+class ReportKind(TextChoices):
+    INITIAL = "initial", "Initial report"
+    COMPLETE = "complete", "Complete report"
+
+
+class ItemStatus(TextChoices):
+    """What becomes of one action that is to be taken back."""
+
+    WAITING = "waiting", "Waits"
+    DOING = "doing", "Being taken back"
+    DONE = "done", "Taken back"
+    CHANGED = "changed", "Changed by somebody since"
+    NEVER = "never", "Cannot be taken back"
+    FAILED = "failed", "Not taken back"

@@ -2,15 +2,22 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.incidents import views
+from apps.incidents.views import containment, groups, incidents
 
 app_name = "incidents"
 urlpatterns = [
-    path("", views.incidents, name="incidents"),
-    path("report", views.report, name="report"),
-    path("groups", views.groups, name="groups"),
-    path("groups/<uuid:pk>/snooze", views.snooze, name="snooze"),
-    path("I-<int:number>", views.incident, name="incident"),
-    path("I-<int:number>/contain", views.contain, name="contain"),
-    path("I-<int:number>/do/<slug:verb>", views.act, name="act"),
+    path("", incidents.incidents, name="incidents"),
+    path("report", incidents.report, name="report"),
+    path("groups", groups.groups, name="groups"),
+    path("groups/<uuid:pk>", groups.group, name="group"),
+    path("groups/<uuid:pk>/merge", groups.merge, name="merge"),
+    path("groups/<uuid:pk>/split", groups.split, name="split"),
+    path("groups/<uuid:pk>/snooze", groups.snooze, name="snooze"),
+    path("imported", groups.imports, name="imports"),
+    path("imported/<uuid:pk>", groups.batch, name="batch"),
+    path("imported/runs/<uuid:pk>", groups.imported_run, name="imported_run"),
+    path("I-<int:number>", incidents.incident, name="incident"),
+    path("I-<int:number>/contain", containment.contain, name="contain"),
+    path("I-<int:number>/rollback", containment.rollback, name="rollback"),
+    path("I-<int:number>/do/<slug:verb>", incidents.act, name="act"),
 ]

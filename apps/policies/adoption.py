@@ -15,6 +15,7 @@ from apps.ledger.services import record
 from apps.policies.models import Policy, PolicyVersion
 from apps.policies.services import Unsaved, bump, check
 from apps.policies.states import EVALUATED, MOVES, VersionStatus
+from apps.registry.queries import frozen_by
 
 ACTS = {
     VersionStatus.PROPOSED: "policy.proposed",
@@ -52,6 +53,8 @@ def enforce(*, version: PolicyVersion, reason: str) -> PolicyVersion:
     if VersionStatus.IN_FORCE not in MOVES[row.status]:
         words = VersionStatus(row.status).label.lower()
         raise Conflict(f"Version {row.number} is {words} and cannot come into force.")
+    if by := frozen_by(policy.slug):
+        raise Conflict(f"{by} freezes this policy: no version comes into force until it is lifted.")
     if found := check(row.text):
         raise Unsaved(found)
     moment = now()

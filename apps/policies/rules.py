@@ -10,6 +10,9 @@ from typing import Any
 
 from apps.common.canonical import plain
 
+# Where a reason comes from when no policy gave it: a permission, or an incident's barrier.
+GRANTS, CONTAINMENT = "grants", "containment"
+
 
 @dataclass(frozen=True)
 class JudgementRequest:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
@@ -20,11 +20,13 @@ from apps.common.rows import one
 from apps.registry.models import (
     Agent,
     AgentCredential,
+    Barrier,
     Grant,
     ReferenceList,
     RegistryStamp,
     Tool,
 )
+from apps.registry.rules import Bar
 
 MOST = 20_000
 LONGEST_LINE = 100
@@ -100,6 +102,17 @@ class Directory:
             found = self.credential(new)
             new = found.replaces_id if found else None
         return False
+
+    def bars(self) -> tuple[Bar, ...]:
+        """Every barrier that nobody has lifted; whether its time is over is the reader's to say."""
+
+        def look() -> Any:
+            rows = Barrier.objects.filter(ended_at__isnull=True).order_by("number")
+            names = [each.name for each in fields(Bar)]
+            return tuple(Bar(**values) for values in rows.values(*names))
+
+        found: tuple[Bar, ...] = self.kept(("bars",), look)
+        return found
 
     def values(self, slug: str) -> frozenset[str] | None:
         """The values of a reference list; None where there is no such list."""

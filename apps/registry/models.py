@@ -11,6 +11,7 @@ from apps.common.tracked import Tracked
 from apps.registry.rules import ToolSpec
 from apps.registry.states import (
     AgentStatus,
+    BarrierMeasure,
     DataClass,
     Executor,
     Kind,
@@ -186,6 +187,68 @@ class Grant(Tracked):
 
     def __str__(self) -> str:
         return f"{self.tool} for {self.agent}"
+
+
+class Barrier(Tracked):
+    """What a responder to an incident keeps from happening, until it is lifted or its time is
+    over. Every place that is named has to match; the gate reads this before every action."""
+
+    number = models.PositiveBigIntegerField(unique=True)
+    by = models.CharField(max_length=20)
+    measure = models.CharField(max_length=4, choices=BarrierMeasure.choices)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, null=True, related_name="barriers")
+    tool = models.CharField(max_length=120, blank=True)
+    workflow = models.CharField(max_length=80, blank=True)
+    # On whose behalf: the key of a person, or the name that an agent gave.
+    person = models.CharField(max_length=200, blank=True)
+    policy = models.CharField(max_length=80, blank=True)
+    # Where people are asked, for a barrier that asks.
+    checkpoint = models.CharField(max_length=80, blank=True)
+    placed_by_label = models.CharField(max_length=200)
+    reason = models.TextField()
+    starts_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    # The number that its end took: a process that has seen it no longer heeds the barrier.
+    ended_number = models.PositiveBigIntegerField(null=True, unique=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(agent__isnull=False)
+                | ~Q(tool="")
+                | ~Q(workflow="")
+                | ~Q(person="")
+                | ~Q(policy=""),
+                name="a_barrier_says_what_it_stops",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("starts_at")), name="a_barrier_ends_after_it_starts"
+            ),
+            models.CheckConstraint(
+                condition=~Q(measure="ask") | ~Q(checkpoint=""), name="who_asks_says_where"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expires_at"], condition=Q(ended_at__isnull=True), name="barrier_standing"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.by} no. {self.number}"
+
+
+class BarrierClock(models.Model):
+    """The number that the newest barrier, or the newest end of one, has taken: what a process
+    reports to have seen."""
+
+    number = models.PositiveBigIntegerField(default=0)
+
+    objects: ClassVar[models.Manager[BarrierClock]] = models.Manager()
+
+    def __str__(self) -> str:
+        return str(self.number)
 
 
 class RegistryStamp(models.Model):

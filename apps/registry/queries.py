@@ -14,10 +14,10 @@ from apps.access.queries import holds
 from apps.common.clock import now
 from apps.common.errors import Absent, NotPermitted
 from apps.registry import directory
-from apps.registry.models import Agent, AgentCredential, Grant, Tool
+from apps.registry.models import Agent, AgentCredential, Barrier, Grant, Tool
 from apps.registry.rules import lists_asked, prefix_of
 from apps.registry.signals import InFlight, asked_what_is_in_flight
-from apps.registry.states import AgentStatus
+from apps.registry.states import AgentStatus, BarrierMeasure
 
 BAD_KEY = "This key does not open the door."
 
@@ -149,3 +149,30 @@ def in_flight(agent: Agent) -> list[InFlight]:
 def may_own(user: User | None, agent: Agent) -> bool:
     """The owner's right over an agent, given object by object through django-guardian."""
     return user is not None and user.has_perm("registry.own_agent", agent)
+
+
+def standing_barriers(**where: Any) -> QuerySet[Barrier]:
+    """Those that nobody has lifted and whose time is not over."""
+    return Barrier.objects.filter(  # type: ignore[no-any-return]
+        ended_at__isnull=True, expires_at__gt=now(), **where
+    )
+
+
+def kept_by(agent: Agent) -> str:
+    """The incident that keeps evidence about the agent; "" for none."""
+    row = standing_barriers(agent=agent, measure=BarrierMeasure.KEEP).first()
+    return row.by if row else ""
+
+
+def stopped_by(agent: Agent) -> str:
+    """The incident that stops all of the agent's actions; "" for none."""
+    row = standing_barriers(
+        agent=agent, measure=BarrierMeasure.STOP, tool="", workflow="", person=""
+    ).first()
+    return row.by if row else ""
+
+
+def frozen_by(policy: str) -> str:
+    """The incident that keeps new versions of a policy from coming into force; "" for none."""
+    row = standing_barriers(policy=policy).first()
+    return row.by if row else ""

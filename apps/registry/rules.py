@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -207,3 +208,32 @@ def is_plain_list(value: Any) -> bool:
         and bool(value)
         and all(isinstance(item, (str, int)) and not isinstance(item, bool) for item in value)
     )
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A barrier as the gate sees it; an empty place matches everything."""
+
+    number: int
+    by: str
+    measure: str
+    expires_at: dt.datetime
+    agent_id: int | None = None
+    tool: str = ""
+    workflow: str = ""
+    person: str = ""
+    policy: str = ""
+    checkpoint: str = ""
+    reason: str = ""
+
+    def stands(self, moment: dt.datetime) -> bool:
+        return moment < self.expires_at
+
+    def concerns(self, *, agent_id: int, tool: str, workflow: str, people: Container[str]) -> bool:
+        """Whether every place that it names matches. `people` are those on whose behalf the call
+        is made, by key or name. One that names a policy is looked at when that policy has allowed
+        something."""
+        named = ((self.agent_id, agent_id), (self.tool, tool), (self.workflow, workflow))
+        if self.person and self.person not in people:
+            return False
+        return all(not wanted or wanted == found for wanted, found in named)

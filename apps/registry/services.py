@@ -16,7 +16,7 @@ from apps.common.acting import acting, current
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.ledger.services import record
-from apps.registry import directory, signals
+from apps.registry import directory, queries, signals
 from apps.registry.models import (
     Agent,
     AgentCredential,
@@ -122,6 +122,7 @@ def change_agent(*, actor: User | None, agent: Agent, reason: str, **changes: An
     if unknown := set(changes) - CHANGEABLE:
         raise Invalid(f"{unknown.pop()} cannot be changed here.")
     row = Agent.lock(agent.pk)
+    refuse_kept(row)
     if row.status == AgentStatus.RETIRED:
         raise Conflict("A retired agent is not changed any more.")
     for field, value in changes.items():
@@ -153,6 +154,17 @@ def move_agent(agent: Agent, to: str, act: str, reason: str) -> Agent:
         bump()
         record(type=act, object=row, reason=reason, before={"status": before}, after={"status": to})
     return row
+
+
+def refuse_kept(agent: Agent) -> None:
+    """While evidence about an agent is kept it is neither changed nor ended; suspending it is
+    always possible."""
+    if by := queries.kept_by(agent):
+        raise Conflict(
+            f"{by} keeps evidence about this agent: it may be suspended, and nothing else "
+            "about it is changed until that is lifted.",
+            "kept",
+        )
 
 
 def require_over(actor: User | None, agent: Agent, permission: str) -> None:
@@ -187,6 +199,8 @@ def resume_agent(*, actor: User | None, agent: Agent, reason: str) -> Agent:
     with transaction.atomic():
         if held := Agent.lock(agent.pk).hold:
             raise Conflict(f"The council's emergency measure holds this agent ({held}).", "held")
+        if stopped := queries.stopped_by(agent):
+            raise Conflict(f"{stopped} contains this agent; that is lifted first.", "contained")
         return continue_agent(agent, reason)
 
 
@@ -201,6 +215,7 @@ def continue_agent(agent: Agent, reason: str) -> Agent:
 @transaction.atomic
 def retire_agent(*, actor: User | None, agent: Agent, reason: str) -> Agent:
     """Ends an agent for good and revokes its keys."""
+    refuse_kept(agent)
     row = move_agent(agent, AgentStatus.RETIRED, "agent.retired", reason)
     for credential in AgentCredential.objects.filter(agent=row, revoked_at__isnull=True):
         end_credential(credential, reason)

@@ -56,6 +56,12 @@ class Executor(TextChoices):
     AGENT = "agent", "Carried out by the agent"
 
 
+class BarrierMeasure(TextChoices):
+    STOP = "stop", "Nothing passes"
+    ASK = "ask", "People see every action"
+    KEEP = "keep", "Nothing is changed: evidence"
+
+
 class ToolStatus(TextChoices):
     ACTIVE = "active", "Active"
     SUSPENDED = "suspended", "Suspended"

@@ -14,6 +14,7 @@ from apps.runtime.states import (
     BudgetUnit,
     BudgetWindow,
     EffectStatus,
+    ProcessKind,
 )
 
 
@@ -283,3 +284,23 @@ class Circuit(models.Model):
 
     def __str__(self) -> str:
         return self.tool_name
+
+
+class Process(models.Model):
+    """A process that lets actions through, as it last told of itself, and the newest number of
+    the barriers' clock that it has seen."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    kind = models.CharField(max_length=10, choices=ProcessKind.choices)
+    started_at = models.DateTimeField()
+    at = models.DateTimeField()
+    seen = models.PositiveBigIntegerField(default=0)
+    seen_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Process]] = models.Manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="process_alive")]
+
+    def __str__(self) -> str:
+        return self.name

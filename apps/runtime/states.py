@@ -73,3 +73,8 @@ class Forced(TextChoices):
     NOT = "", "Works by itself"
     OPEN = "open", "Held open: no call goes through"
     CLOSED = "closed", "Held closed: every call goes through"
+
+
+class ProcessKind(TextChoices):
+    WEB = "web", "Web"
+    WORKER = "worker", "Worker"

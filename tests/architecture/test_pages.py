@@ -128,7 +128,9 @@ RECORDS = {
     "incidents.Incident", "incidents.Lesson", "incidents.Link", "incidents.Note",
     "incidents.Finding",
     "incidents.Corrective", "incidents.Group", "incidents.Signal", "incidents.MessageTemplate",
-    "incidents.Reading", "incidents.Receipt",
+    "incidents.Reading", "incidents.Receipt", "incidents.Containment", "incidents.GroupingRule",
+    "incidents.ImportedRun", "incidents.RegulatoryClock", "incidents.Report", "incidents.Review",
+    "incidents.Rollback", "incidents.RollbackItem", "runtime.Process", "registry.BarrierClock",
 }  # fmt: skip
 PILOTS = [name.rpartition(".")[2] for name in settings.PILOTS]
 RECORDS_OF_PILOTS = {

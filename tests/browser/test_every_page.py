@@ -4,6 +4,7 @@ sideways, and the console stays silent."""
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -20,9 +21,17 @@ from apps.common.clock import now
 from apps.common.ids import uuid7
 from apps.council.models import Measure, Motion, Seat, Sitting
 from apps.council.services import emergency, sittings, sweeps
-from apps.incidents.models import Group, Incident
+from apps.incidents.models import Group, ImportedRun, Incident
 from apps.incidents.rules import Raw
-from apps.incidents.services import incidents, learning, opening, signals
+from apps.incidents.services import (
+    containment,
+    duties,
+    importing,
+    incidents,
+    learning,
+    opening,
+    signals,
+)
 from apps.ledger import keys, verifying
 from apps.ledger.models import LedgerEvent, Verification
 from apps.orchestration.models import Run
@@ -97,7 +106,16 @@ def incident_and_signals() -> tuple[Incident, Group]:
             agents=[Agent.objects.get(slug="vendor-desk")],
         )  # fmt: skip
         incidents.triage(actor=chair, incident=found, kind="event", severity=3, reason="")
-        incidents.contain(actor=chair, incident=found, suspend=False, reason="It was one payment.")
+        containment.contain(
+            actor=chair, incident=found, reason="It was one payment.",
+            wishes=[containment.Wish("tool", "invoices.post", "ask")],
+        )  # fmt: skip
+        duties.classify(
+            actor=chair, incident=found, criteria=["property"], asi_codes=["ASI02"], reason="Money."
+        )
+        duties.prepare_report(
+            actor=chair, incident=found, kind="initial", recipient="The authority", told={}
+        )
         incidents.take_command(actor=chair, incident=found)
         incidents.investigate(actor=chair, incident=found)
         learning.add_finding(actor=chair, incident=found, text="Nobody compares new accounts.")
@@ -105,6 +123,20 @@ def incident_and_signals() -> tuple[Incident, Group]:
         told = Raw(uuid7(), "action.failed", now(), tool="invoices.post", message="It broke.")
         signals.take([told])
     return found, Group.objects.get()
+
+
+def imported_runs() -> list[str]:
+    """Two runs of an agent elsewhere, one of them harmful."""
+    if not ImportedRun.objects.exists():
+        runs = [{"id": str(number), "unsafe": number, "note": "It forwarded a letter.",
+                 "steps": [{"tool": "mail.read", "args": {"n": 1}, "result": "Dear all"}]}
+                for number in (0, 1)]  # fmt: skip
+        importing.import_runs(
+            actor=User.objects.get(username="chair"), data=json.dumps(runs).encode(),
+            source="A partner",
+        )  # fmt: skip
+    run = ImportedRun.objects.order_by("name")[0]
+    return [f"/incidents/imported/{run.batch}", f"/incidents/imported/runs/{run.pk}"]
 
 
 def question_about(item: ApprovalRequest) -> object:
@@ -221,9 +253,12 @@ def pages() -> dict[str, list[str]]:
         ],
         "chair": [
             "/incidents/",
-            *(f"/incidents/I-{incident.number}{more}" for more in ("", "/contain")),
+            *(f"/incidents/I-{incident.number}{more}" for more in ("", "/contain", "/rollback")),
             "/incidents/report",
             "/incidents/groups",
+            f"/incidents/groups/{group.pk}",
+            "/incidents/imported",
+            *imported_runs(),
             f"/incidents/groups/{group.pk}/snooze",
             "/council/emergency",
             "/inbox/vigilance",

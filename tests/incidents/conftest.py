@@ -7,7 +7,7 @@ import pytest
 
 from apps.access.models import User
 from apps.incidents.models import Incident
-from apps.incidents.services import incidents, opening
+from apps.incidents.services import containment, incidents, opening
 from apps.registry.models import Agent
 from tests.orchestration.conftest import begin, ready  # noqa: F401
 
@@ -39,7 +39,7 @@ def contained(
     def put(severity: int = 3) -> Incident:
         row = reported(severity)
         incidents.triage(actor=chair, incident=row, kind="event", severity=severity, reason="")
-        incidents.contain(actor=chair, incident=row, suspend=False, reason="It stopped by itself.")
+        containment.contain(actor=chair, incident=row, wishes=[], reason="It stopped by itself.")
         return incidents.take_command(actor=member, incident=row)
 
     return put

@@ -17,7 +17,8 @@ from apps.incidents.models import Incident
 from apps.incidents.queries import incidents as listed
 from apps.incidents.queries import timeline
 from apps.incidents.rules import Line, with_gaps
-from apps.incidents.services import incidents, learning, opening, receipts
+from apps.incidents.services import containment, duties, incidents, learning, opening, receipts
+from apps.incidents.services.containment import Wish
 from apps.incidents.states import MOVES, Status
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run, Step
@@ -26,6 +27,7 @@ from apps.orchestration.services.steps import claim_step
 from apps.registry.models import Agent
 
 pytestmark = pytest.mark.django_db
+SUSPEND = Wish("agent", "clerk", "suspend")
 Make = Callable[..., Incident]
 
 
@@ -84,12 +86,12 @@ def test_triage_wants_something_that_it_is_about(approver: User, chair: User) ->
 def test_containing_stops_the_agent_and_says_what_was_in_flight(
     reported: Make, chair: User, agent: Agent
 ) -> None:
-    row = reported(2)
-    with pytest.raises(Conflict):
-        incidents.contain(actor=chair, incident=row, suspend=False, reason="Early")
-    incidents.triage(actor=chair, incident=row, kind="event", severity=2, reason="")
-    results = incidents.contain(actor=chair, incident=row, suspend=True, reason="It goes on.")
-    assert results == {agent.slug: "suspended; 0 in flight"}
+    row = reported()
+    incidents.triage(actor=chair, incident=row, kind="event", severity=3, reason="")
+    with pytest.raises(Invalid, match="Say why"):
+        containment.contain(actor=chair, incident=row, wishes=[SUSPEND], reason=" ")
+    results = containment.contain(actor=chair, incident=row, wishes=[SUSPEND], reason="It goes on.")
+    assert results[SUSPEND.name].startswith("suspend the agent until")
     agent.refresh_from_db()
     row.refresh_from_db()
     assert (agent.status, row.status) == ("suspended", "contained")
@@ -103,7 +105,7 @@ def test_each_point_confirms_that_the_containment_holds(
 ) -> None:
     row = reported()
     incidents.triage(actor=chair, incident=row, kind="event", severity=3, reason="")
-    incidents.contain(actor=chair, incident=row, suspend=True, reason="Stop.")
+    containment.contain(actor=chair, incident=row, wishes=[SUSPEND], reason="Stop.")
     found = {each.point: each for each in row.receipts.all()}
     assert set(found) == {"registry", "approvals", "orchestration"}
     assert all(each.confirmed_at for each in found.values())
@@ -116,7 +118,7 @@ def test_a_step_that_still_runs_owes_its_receipt_until_it_ends(
 ) -> None:
     row = reported()
     incidents.triage(actor=chair, incident=row, kind="event", severity=3, reason="")
-    incidents.contain(actor=chair, incident=row, suspend=True, reason="Stop.")
+    containment.contain(actor=chair, incident=row, wishes=[SUSPEND], reason="Stop.")
     owed = row.receipts.get(confirmed_at=None)
     assert (owed.point, owed.words) == ("orchestration", "1 of its steps still run.")
     assert not LedgerEvent.objects.filter(type="incident.containment_confirmed").exists()
@@ -142,12 +144,12 @@ def test_what_cannot_be_stopped_leaves_it_uncontained(
     row = reported()
     incidents.triage(actor=chair, incident=row, kind="event", severity=3, reason="")
 
-    def refuse(**kwargs: Any) -> None:
+    def refuse(*args: Any) -> None:
         raise Conflict("Somebody else has just changed this agent.")
 
-    monkeypatch.setattr(incidents, "suspend_agent", refuse)
-    results = incidents.contain(actor=chair, incident=row, suspend=True, reason="Stop.")
-    assert results[agent.slug].startswith("not suspended")
+    monkeypatch.setattr(containment, "stop_agent", refuse)
+    results = containment.contain(actor=chair, incident=row, wishes=[SUSPEND], reason="Stop.")
+    assert results[SUSPEND.name].startswith("not done")
     row.refresh_from_db()
     assert row.status == "triaged"
     assert LedgerEvent.objects.filter(type="incident.containment_failed").exists()
@@ -185,7 +187,16 @@ def test_a_grave_one_is_closed_and_dismissed_by_two(
         incidents.confirm(actor=person, incident=row)
     incidents.to_review(actor=member, incident=row)
     learning.accept_risk(actor=chair, finding=finding, reason="x")
+    with pytest.raises(Conflict, match="Hold the review first"):
+        incidents.to_corrective(actor=member, incident=row)
+    duties.hold_review(
+        actor=chair, incident=row, attendees=[chair, member], decisions="Ask for two people."
+    )
     incidents.to_corrective(actor=member, incident=row)
+    with pytest.raises(Conflict, match="released first"):
+        incidents.close(actor=chair, incident=row, reason="")
+    stopped = row.containments.get(measure="suspend")
+    containment.lift(actor=member, containment_id=stopped.pk, reason="The rule is in force.")
     with pytest.raises(NotPermitted, match="somebody other than who leads"):
         incidents.close(actor=member, incident=row, reason="")
     assert incidents.close(actor=chair, incident=row, reason="").status == "closed"
@@ -258,10 +269,13 @@ def test_the_pages_lead_from_report_to_containment(
     there = page.post("/incidents/report", body)["Location"]
     shown = page.get(there).content.decode()
     assert "Odd payments" in shown
-    page.post(f"{there}/do/triage", {"kind": "event", "severity": "2", "reason": "Money went."})
+    page.post(f"{there}/do/triage", {"kind": "event", "severity": "3", "reason": "Money went."})
     asked = page.get(f"{there}/contain").content.decode()
-    assert "Suspend 1 agent" in asked
-    page.post(f"{there}/contain", {"how": "suspend", "reason": "Stop it."})
+    assert "Suspend the agent" in asked
+    wrong = page.post(f"{there}/contain", {"do:agent:clerk": "suspend", "hours": "9999"})
+    assert wrong.status_code == 409
+    assert "checked" in wrong.content.decode().split('value="suspend"')[1][:20]
+    page.post(f"{there}/contain", {"do:agent:clerk": "suspend", "reason": "Stop it.", "hours": "8"})
     assert "Contained" in page.get(there).content.decode()
     agent.refresh_from_db()
     assert agent.status == "suspended"

@@ -14,7 +14,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.incidents.models import Corrective, Incident
 from apps.incidents.queries import offered, policy_actions
-from apps.incidents.services import incidents, learning
+from apps.incidents.services import containment, incidents, learning
 from apps.incidents.services.signals import catch_up
 from apps.ledger.services import record
 from apps.policies import proof
@@ -45,7 +45,7 @@ def harmful(ready: Agent) -> Action:
 def investigated(harmful: Action, chair: User, member: User) -> Incident:
     row = Incident.objects.get()
     incidents.triage(actor=chair, incident=row, kind="event", severity=3, reason="")
-    incidents.contain(actor=chair, incident=row, suspend=False, reason="It was taken back.")
+    containment.contain(actor=chair, incident=row, wishes=[], reason="It was taken back.")
     incidents.take_command(actor=member, incident=row)
     return incidents.investigate(actor=member, incident=row)
 

@@ -19,7 +19,7 @@ from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.common.ids import uuid7
 from apps.incidents.models import Corrective, Group, Incident, MessageTemplate, Signal
 from apps.incidents.rules import SOURCES, Raw, opens
-from apps.incidents.services import incidents, learning
+from apps.incidents.services import containment, incidents, learning
 from apps.incidents.services.signals import catch_up, held, snooze, take
 from apps.ledger.catalogue import ACTS
 from apps.ledger.models import LedgerEvent
@@ -137,7 +137,7 @@ def test_what_comes_back_opens_the_closed_incident_and_its_action_did_not_help(
     take([signal("step.dead", agent=agent.slug)])
     incident = Incident.objects.get()
     incidents.triage(actor=chair, incident=incident, kind="issue", severity=3, reason="")
-    incidents.contain(actor=chair, incident=incident, suspend=False, reason="It is over.")
+    containment.contain(actor=chair, incident=incident, wishes=[], reason="It is over.")
     incidents.take_command(actor=member, incident=incident)
     incidents.investigate(actor=member, incident=incident)
     finding = learning.add_finding(actor=member, incident=incident, text="No check of stock.")

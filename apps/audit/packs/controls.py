@@ -125,7 +125,7 @@ CONTROLS: dict[str, Control] = {
             "Incidents are contained, and something is learnt from them",
             "Each incident from its first sign to its close; what came back, what could not be "
             "contained and risks that were accepted are the exceptions.",
-            ("incident.",),
+            ("incident.", "barrier."),
             ("incident.reopened", "incident.containment_failed", "incident.risk_accepted"),
             ("failed",),
         ),

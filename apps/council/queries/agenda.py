@@ -14,6 +14,8 @@ from apps.common.errors import Absent
 from apps.council import rules
 from apps.council.models import Certification, Motion, Seat, Sitting
 from apps.council.queries.seats import TiesOf, live_seats, places
+from apps.incidents.models import Incident
+from apps.incidents.queries import incidents
 from apps.policies.models import JudgedRequest
 from apps.policies.queries import in_force
 from apps.policies.text import compile_text
@@ -96,6 +98,12 @@ def silent_rules() -> list[tuple[str, str]]:
         for each in compile_text(version.text, policy=version.policy.slug, version=version.number)
         if each.rule.key not in matched
     ]
+
+
+def incidents_in_review(reader: User) -> list[Incident]:
+    """What went wrong and waits for the council's review, the gravest first."""
+    rows = incidents(reader).filter(status="in_review")
+    return list(rows.order_by("severity", "detected_at")[:50])
 
 
 def decided_in(sitting: Sitting) -> list[Motion]:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.access.guards import PersonRequest, needs
+from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.clock import now, one_moment
 from apps.common.middleware import told
@@ -27,11 +28,13 @@ from apps.council.states import MotionClass
 NEXT_DATES = 6
 
 
-def agenda(rules: Constitution, seats: Sequence[Seat]) -> dict[str, Any]:
-    """What the council has to deal with; it fills itself."""
+def agenda(reader: User, rules: Constitution, seats: Sequence[Seat]) -> dict[str, Any]:
+    """What the council has to deal with; it fills itself. An incident about the reader is not on
+    theirs."""
     motions = queries.open_motions()
     return {
         "forecast": queries.forecast(motions, rules, ties_for(motions), seats),
+        "incidents": queries.incidents_in_review(reader),
         "escalated": queries.escalated_objections(),
         "reports": dates.unreported(),
         "certifications": queries.certifications(certifications.soon()),
@@ -47,7 +50,7 @@ def council(request: PersonRequest) -> HttpResponse:
     rules = constitution()
     seats = list(queries.live_seats().order_by("function"))
     seat = next((each for each in seats if each.user_id == request.user.pk), None)
-    shown = agenda(rules, seats)
+    shown = agenda(request.user, rules, seats)
     context = {
         **shown,
         "seats": seats,

@@ -38,7 +38,7 @@ def sitting(request: PersonRequest, number: int) -> HttpResponse:
     found = queries.sitting(request.user, number)
     context = {
         "sitting": found,
-        **agenda(constitution(), list(queries.live_seats())),
+        **agenda(request.user, constitution(), list(queries.live_seats())),
         "decided": queries.decided_in(found),
         "notes": found.notes.order_by("at", "pk"),
         "seats": queries.live_seats().order_by("function"),

@@ -1,11 +1,16 @@
+from apps.incidents.models.duties import ImportedRun, RegulatoryClock, Report, Review
 from apps.incidents.models.incidents import Corrective, Finding, Incident, Lesson, Link, Note
-from apps.incidents.models.receipts import Receipt
-from apps.incidents.models.signals import Group, MessageTemplate, Reading, Signal
+from apps.incidents.models.receipts import Containment, Receipt
+from apps.incidents.models.rollbacks import Rollback, RollbackItem
+from apps.incidents.models.signals import Group, GroupingRule, MessageTemplate, Reading, Signal
 
 __all__ = [
+    "Containment",
     "Corrective",
     "Finding",
     "Group",
+    "GroupingRule",
+    "ImportedRun",
     "Incident",
     "Lesson",
     "Link",
@@ -13,5 +18,10 @@ __all__ = [
     "Note",
     "Reading",
     "Receipt",
+    "RegulatoryClock",
+    "Report",
+    "Review",
+    "Rollback",
+    "RollbackItem",
     "Signal",
 ]

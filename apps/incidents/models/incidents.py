@@ -8,6 +8,7 @@ from django.db.models import Q
 from apps.access.models import User
 from apps.common.ids import uuid7
 from apps.incidents.states import ActionType, Kind, LinkKind, Severity, Status
+from apps.ledger.models import Hold
 from apps.policies.models import PolicyCase
 
 
@@ -36,6 +37,11 @@ class Incident(models.Model):
     # A dismissal that waits for a second person: {"to", "by", "of", "reason"}.
     dismissal = models.JSONField(default=dict)
     recurrences = models.PositiveIntegerField(default=0)
+    # Codes of `clocks.CRITERIA`, by which it is a serious incident, and of `rules.ASI`.
+    serious_criteria = models.JSONField(default=list)
+    asi_codes = models.JSONField(default=list)
+    # While it is open no purge of the ledger runs.
+    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, null=True, related_name="+")
 
     objects: ClassVar[models.Manager[Incident]] = models.Manager()
 
@@ -60,6 +66,10 @@ class Incident(models.Model):
     @property
     def reference(self) -> str:
         return f"I-{self.number}"
+
+    @property
+    def is_serious(self) -> bool:
+        return bool(self.serious_criteria)
 
 
 class Link(models.Model):
@@ -134,7 +144,13 @@ class Corrective(models.Model):
     verified_at = models.DateTimeField(null=True)
     verified_by_label = models.CharField(max_length=200, blank=True)
     verified_how = models.TextField(blank=True)
-    # Set when what it should have prevented came back.
+    # When it is looked at whether it helped, by what, and what was found.
+    check_on = models.DateField(null=True)
+    check_metric = models.CharField(max_length=300, blank=True)
+    checked_at = models.DateTimeField(null=True)
+    checked_by_label = models.CharField(max_length=200, blank=True)
+    checked_words = models.TextField(blank=True)
+    # Set when what it should have prevented came back, or the check found that it did not help.
     failed_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[Corrective]] = models.Manager()
@@ -146,7 +162,14 @@ class Corrective(models.Model):
                 name="only_what_is_done_is_verified",
             )
         ]
-        indexes = [models.Index(fields=["due_on"], name="corrective_due")]
+        indexes = [
+            models.Index(fields=["due_on"], name="corrective_due"),
+            models.Index(
+                fields=["check_on"],
+                condition=Q(checked_at__isnull=True, check_on__isnull=False),
+                name="corrective_to_check",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]

@@ -43,6 +43,8 @@ class Group(models.Model):
     incident = models.ForeignKey(
         Incident, on_delete=models.PROTECT, null=True, related_name="groups"
     )
+    # Where its signals were put, until that is taken back.
+    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     snoozed_until = models.DateTimeField(null=True)
     snoozed_why = models.CharField(max_length=300, blank=True)
 
@@ -63,6 +65,34 @@ class Group(models.Model):
         return f"{self.source} {self.tool}".strip()
 
 
+class GroupingRule(models.Model):
+    """A person's word that two keys are one failure: signals of `key` go to `into`, until it is
+    ended. What was moved goes back then, for every signal knows its own key."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    key = models.CharField(max_length=64)
+    group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="+")
+    into = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="rules")
+    moved = models.PositiveBigIntegerField(default=0)
+    reason = models.TextField()
+    made_by_label = models.CharField(max_length=200)
+    at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    ended_by_label = models.CharField(max_length=200, blank=True)
+
+    objects: ClassVar[models.Manager[GroupingRule]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key"], condition=Q(ended_at__isnull=True), name="a_key_goes_one_way"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group} into {self.into}"
+
+
 class Signal(models.Model):
     """One act of the ledger that told of a failure; a reference, never a copy of what it says."""
 
@@ -73,6 +103,8 @@ class Signal(models.Model):
     run_id = models.UUIDField(null=True)
     object_type = models.CharField(max_length=80, blank=True)
     object_id = models.CharField(max_length=64, blank=True)
+    # The fingerprint, where it is not the group's own.
+    key = models.CharField(max_length=64, blank=True)
 
     objects: ClassVar[models.Manager[Signal]] = models.Manager()
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+
 from django.db.models import Count, Q, QuerySet
 
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.errors import Absent
-from apps.incidents.models import Corrective, Group, Incident, Link, Receipt
+from apps.incidents.models import Corrective, Group, Incident, Link
 from apps.incidents.states import OVER, LinkKind
+from apps.orchestration.models import Run, Workflow
 from apps.registry.models import Agent
-from apps.registry.queries import in_flight as flying
-from apps.registry.signals import InFlight
 
 
 def incidents(
@@ -18,7 +20,9 @@ def incidents(
     """The incidents that the reader may see; newest first is the pager's."""
     if not holds(reader, "incidents.view"):
         return Incident.objects.none()
-    rows = Incident.objects.select_related("commander")
+    rows = Incident.objects.select_related("commander").exclude(
+        pk__in=Link.objects.filter(kind=LinkKind.PERSON, ref=str(reader.pk)).values("incident")
+    )
     if status == "open":
         rows = rows.exclude(status__in=OVER)
     elif status:
@@ -59,19 +63,35 @@ def owners_of(incident: Incident) -> set[int]:
     return {agent.owner_id for agent in agents_of(incident)}
 
 
+def subjects_of(incident: Incident) -> set[int]:
+    """Whom it is about: it is hidden from them."""
+    refs = incident.links.filter(kind=LinkKind.PERSON).values_list("ref", flat=True)
+    return {int(ref) for ref in refs}
+
+
+def tools_about(incident: Incident) -> list[str]:
+    """The tools of its signals."""
+    return sorted({name for name in incident.groups.values_list("tool", flat=True) if name})
+
+
+def workflow_named(slug: str) -> Workflow | None:
+    return Workflow.objects.filter(slug=slug).first()
+
+
+def person_named(ref: str) -> User | str | None:
+    """A person by key; or the name on whose behalf an agent said that it acts."""
+    if ref.isdecimal():
+        return User.objects.filter(pk=int(ref)).first()
+    return ref
+
+
+def runs_named(keys: Sequence[str]) -> list[Run]:
+    return list(Run.objects.filter(pk__in=list(keys)).order_by("number"))
+
+
 def may_judge(reader: User, incident: Incident) -> bool:
     """Whether the reader may triage, contain and lead."""
     return holds(reader, "incidents.command") and reader.pk not in owners_of(incident)
-
-
-def in_flight(incident: Incident) -> list[tuple[Agent, list[InFlight]]]:
-    """What will stop: each linked agent that is at work, with what it has begun."""
-    return [(agent, flying(agent)) for agent in agents_of(incident) if agent.status == "active"]
-
-
-def receipts(incident: Incident) -> list[Receipt]:
-    rows = Receipt.objects.filter(incident=incident)
-    return list(rows.order_by("-asked_at", "agent", "point")[:100])
 
 
 def undone(incident: Incident) -> QuerySet[Corrective]:
@@ -83,3 +103,10 @@ def groups(reader: User, *, only: str = "open") -> QuerySet[Group]:
         return Group.objects.none()
     rows = Group.objects.select_related("template", "incident")
     return rows.filter(is_open=True) if only == "open" else rows
+
+
+def group_with(reader: User, pk: uuid.UUID) -> Group:
+    found = groups(reader, only="").filter(pk=pk).first()
+    if found is None:
+        raise Absent
+    return found

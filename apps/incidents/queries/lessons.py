@@ -13,7 +13,7 @@ from apps.incidents.states import ActionType, LinkKind
 from apps.policies.bench import Bench, rules_in_force, rules_with, specs
 from apps.policies.models import PolicyVersion
 from apps.policies.proof import holds_up
-from apps.policies.rules import Judgement
+from apps.policies.rules import GRANTS, Judgement
 from apps.runtime.models import Action
 
 OFFERED = 50
@@ -97,7 +97,7 @@ def line(lesson: Lesson, action: Action | None, now: Judgement, then: Judgement 
 
 
 def rule_in(judgement: Judgement) -> str:
-    found = [reason.rule_id for reason in judgement.reasons if reason.policy != "grants"]
+    found = [reason.rule_id for reason in judgement.reasons if reason.policy != GRANTS]
     return found[0] if found else ""
 
 

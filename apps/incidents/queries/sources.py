@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from apps.approvals.models import ApprovalRequest
+from apps.incidents.models import ImportedRun
 from apps.incidents.rules import Raw
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Step
@@ -19,6 +21,7 @@ def raws_of(events: Sequence[LedgerEvent]) -> list[Raw]:
     requests = ApprovalRequest.objects.select_related("agent").in_bulk(
         ids(events, "approvals.approvalrequest")
     )
+    imported = ImportedRun.objects.in_bulk(ids(events, "incidents.importedrun"))
     found = []
     for event in events:
         key = uuid_in(event.object_id)
@@ -29,6 +32,8 @@ def raws_of(events: Sequence[LedgerEvent]) -> list[Raw]:
             raw = of_step(event, steps.get(key))
         elif event.object_type == "approvals.approvalrequest":
             raw = of_request(event, requests.get(key))
+        elif event.object_type == "incidents.importedrun":
+            raw = of_imported(event, imported.get(key))
         else:
             raw = of_event(event)
         if raw is not None:
@@ -71,6 +76,15 @@ def of_action(event: LedgerEvent, action: Action | None) -> Raw | None:
     words = action.error or event.reason
     agent = action.agent.slug if action.agent else ""
     return of_event(event, tool=action.tool_name, code=code, message=words, agent=agent)
+
+
+def of_imported(event: LedgerEvent, run: ImportedRun | None) -> Raw | None:
+    """By what it did: its tools in order. What people said of it is no part of the grouping."""
+    if run is None:
+        return None
+    tools = [str(step["tool"]) for step in run.steps if step["tool"]]
+    raw = of_event(event, tool=tools[-1] if tools else "", message=" ".join(tools) or "words only")
+    return replace(raw, harmful=bool(run.harmful))
 
 
 def of_step(event: LedgerEvent, step: Step | None) -> Raw:

@@ -14,61 +14,54 @@ from apps.access.services import permitted
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.incidents import queries
-from apps.incidents.models import Group, Incident, Note
-from apps.incidents.services import receipts
-from apps.incidents.states import MOVES, OVER, Kind, Severity, Status
+from apps.incidents.models import Group, Incident, Link, Note
+from apps.incidents.services import containment, tidings
+from apps.incidents.services.moves import GRAVE, locked, move, refuse_owner
+from apps.incidents.states import OVER, Kind, LinkKind, Severity, Status
 from apps.ledger.services import record
-from apps.registry.services import suspend_agent
-
-GRAVE = (Severity.CRITICAL, Severity.HIGH)
-
-
-def locked(incident: Incident) -> Incident:
-    return Incident.objects.select_for_update().get(pk=incident.pk)
-
-
-def refuse_owner(actor: User, incident: Incident) -> None:
-    """Whoever answers for an agent may say something about its incident; others judge it."""
-    if actor.pk in queries.owners_of(incident):
-        raise NotPermitted("You own an agent that this is about, so somebody else does this.")
-
-
-def move(incident: Incident, to: str, act: str, *, reason: str = "", **changes: Any) -> Incident:
-    """Along MOVES, by a guarded UPDATE; Conflict where somebody was faster."""
-    if to not in MOVES[incident.status]:
-        words = Status(incident.status).label.lower()
-        raise Conflict(f"{incident.reference} is {words}; this comes at another stage.")
-    rows = Incident.objects.filter(pk=incident.pk, status=incident.status)
-    if not rows.update(status=to, **changes):
-        raise Conflict("Somebody else has just moved this incident.")
-    before = incident.status
-    incident.refresh_from_db()
-    record(
-        type=act, object=incident, reason=reason, before={"status": before}, after={"status": to}
-    )
-    return incident
 
 
 @permitted("incidents.command")
-@transaction.atomic
 def triage(*, actor: User, incident: Incident, kind: str, severity: int, reason: str) -> Incident:
-    """What it is and how grave, by somebody who does not own the agent."""
+    """What it is and how grave, by somebody who does not own the agent. At severity 1 and 2 its
+    agents are suspended in the same breath."""
+    row = triaged(actor, incident, kind, severity, reason)
+    if row.severity in GRAVE:
+        containment.at_the_outset(row, queries.tools_about(row))
+    return row
+
+
+@transaction.atomic
+def triaged(actor: User, incident: Incident, kind: str, severity: int, reason: str) -> Incident:
     row = locked(incident)
     refuse_owner(actor, row)
     if kind not in Kind.values or severity not in Severity.values:
         raise Invalid("Choose what it was and how grave.", fields={"severity": ["Choose one."]})
     if not row.links.exists():
         raise Invalid("Link an agent or a run first.", fields={"agent": ["Name one."]})
-    return move(
+    graver = severity in GRAVE and row.severity not in GRAVE
+    move(
         row, Status.TRIAGED, "incident.triaged", reason=reason, kind=kind, severity=severity,
         aware_at=row.aware_at or now(),
     )  # fmt: skip
+    if graver:
+        tidings.opened(row)
+    return row
 
 
 @permitted("incidents.command")
-@transaction.atomic
 def change_severity(*, actor: User, incident: Incident, severity: int, reason: str) -> Incident:
-    """Up or down at any time before the end; since when one knew of it stays what it was."""
+    """Up or down at any time before the end; since when one knew of it stays what it was. Raised
+    to 1 or 2 it stops what it is about, as at the outset."""
+    before = incident.severity
+    row = graded(actor, incident, severity, reason)
+    if row.severity in GRAVE and before not in GRAVE:
+        containment.at_the_outset(row, queries.tools_about(row))
+    return row
+
+
+@transaction.atomic
+def graded(actor: User, incident: Incident, severity: int, reason: str) -> Incident:
     row = locked(incident)
     refuse_owner(actor, row)
     if severity not in Severity.values or severity == row.severity:
@@ -82,7 +75,10 @@ def change_severity(*, actor: User, incident: Incident, severity: int, reason: s
         type="incident.severity_changed", object=row, reason=reason,
         before={"severity": row.severity}, after={"severity": severity},
     )  # fmt: skip
+    graver = severity in GRAVE and row.severity not in GRAVE
     row.refresh_from_db()
+    if graver:
+        tidings.opened(row)
     return row
 
 
@@ -110,40 +106,6 @@ def take_command(*, actor: User, incident: Incident, to: User | None = None) -> 
     )  # fmt: skip
     row.refresh_from_db()
     return row
-
-
-@permitted("incidents.command")
-def contain(*, actor: User, incident: Incident, suspend: bool, reason: str) -> dict[str, str]:
-    """Suspends every linked agent that is at work (which stops its next action, withdraws its
-    questions and pauses its runs), or says why nothing has to be stopped. Answers what became of
-    each agent; where one could not be stopped the incident stays uncontained."""
-    if not reason.strip():
-        raise Invalid("Say why.", fields={"reason": ["Say why."]})
-    results: dict[str, str] = {}
-    clicked, stopped = now(), []
-    for agent in queries.agents_of(incident) if suspend else []:
-        if agent.status != "active":
-            results[agent.slug] = f"was {agent.get_status_display().lower()} already"
-            continue
-        try:
-            flying = suspend_agent(actor=actor, agent=agent, reason=f"{incident}: {reason}"[:500])
-            results[agent.slug] = f"suspended; {len(flying)} in flight"
-            stopped.append(agent)
-        except (Conflict, NotPermitted) as refusal:
-            results[agent.slug] = f"not suspended: {refusal.sentence}"
-    with transaction.atomic():
-        row = locked(incident)
-        if any(words.startswith("not suspended") for words in results.values()):
-            record(type="incident.containment_failed", object=row, outcome="failed", after=results)
-            return results
-        words = "; ".join(f"{slug} {what}" for slug, what in results.items())
-        move(
-            row, Status.CONTAINED, "incident.contained", reason=reason,
-            contained_at=now(), containment=words or f"Nothing had to be stopped: {reason}",
-        )  # fmt: skip
-        receipts.owe(row, stopped, clicked)
-    receipts.collect(row)
-    return results
 
 
 @permitted("incidents.command")
@@ -185,8 +147,11 @@ def to_review(*, actor: User, incident: Incident) -> Incident:
 @permitted("incidents.command")
 @transaction.atomic
 def to_corrective(*, actor: User, incident: Incident) -> Incident:
-    """Each finding has an action, or its risk is accepted."""
+    """Each finding has an action, or its risk is accepted. At severity 1 and 2, and for a serious
+    incident, the review was held, or left out with a reason."""
     row = locked(incident)
+    if (row.severity in GRAVE or row.is_serious) and not row.reviews.exists():
+        raise Conflict("Hold the review first, or say why there is none.")
     open_ = row.findings.filter(actions__isnull=True, accepted="").count()
     if open_:
         raise Conflict(f"{open_} of the findings have neither an action nor an accepted risk.")
@@ -202,12 +167,16 @@ def close(*, actor: User, incident: Incident, reason: str) -> Incident:
     refuse_owner(actor, row)
     if queries.undone(row):
         raise Conflict("Every action has to be done and verified first.")
+    containment.refuse_in_force(row)
+    if queries.open_clocks(row).exists():
+        raise Conflict("A legal period still runs: it is met, or set aside with a reason, first.")
     for each in queries.policy_actions(row):
         if not each.lessons:
             raise Conflict(f"“{each.action}” has no recorded action yet that it has to stop.")
         if not each.green:
             raise Conflict(f"What is in force would not stop all that “{each.action}” is about.")
-    if row.severity in GRAVE and actor.pk == row.commander_id:
+    grave = row.severity in GRAVE or row.is_serious
+    if grave and actor.pk == row.commander_id:
         raise NotPermitted("At this severity somebody other than who leads closes it.")
     closed = move(row, Status.CLOSED, "incident.closed", reason=reason, closed_at=now())
     Group.objects.filter(incident=row, is_open=True).update(is_open=False)
@@ -224,6 +193,7 @@ def dismiss(
     refuse_owner(actor, row)
     if to not in (Status.DUPLICATE, Status.FALSE_ALARM) or not reason.strip():
         raise Invalid("Say what it is, and why.", fields={"reason": ["Say why."]})
+    containment.refuse_in_force(row)
     if (to == Status.DUPLICATE) != (original is not None) or original == row:
         raise Invalid("Name the other incident.", fields={"original": ["Name another one."]})
     wish = {"to": to, "of": original.number if original else None}
@@ -242,6 +212,27 @@ def dismiss(
 def seconded(asked: Mapping[str, Any], wish: Mapping[str, Any], actor: User) -> bool:
     same = bool(asked) and all(asked.get(name) == value for name, value in wish.items())
     return same and asked.get("by") != actor.pk
+
+
+@permitted("incidents.command")
+@transaction.atomic
+def name_person(*, actor: User, incident: Incident, person: User, reason: str) -> Link:
+    """Whom it is about. From now on it is hidden from them, and they are told that there is
+    one; nobody names themselves off an incident, and who leads is replaced first."""
+    row = locked(incident)
+    refuse_owner(actor, row)
+    if not reason.strip():
+        raise Invalid("Say why.", fields={"reason": ["Say why."]})
+    if person.pk == actor.pk or person.pk == row.commander_id:
+        raise Conflict("Somebody else leads it, and names them.")
+    made, new = Link.objects.get_or_create(
+        incident=row, kind=LinkKind.PERSON, ref=str(person.pk), defaults={"label": str(person)}
+    )
+    if not new:
+        raise Conflict(f"{person} is named already.")
+    record(type="incident.person_linked", object=row, reason=reason, after={"who": str(person)})
+    tidings.concerned(row, person)
+    return made
 
 
 @permitted("incidents.report")

@@ -13,7 +13,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.incidents import queries
 from apps.incidents.models import Corrective, Finding, Incident, Lesson
-from apps.incidents.services.incidents import locked
+from apps.incidents.services.moves import locked
 from apps.incidents.states import ActionType, Status
 from apps.ledger.services import record
 from apps.policies import services as policies

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from django.db import transaction
 
 from apps.access.models import User
+from apps.access.queries import holds
 from apps.access.services import permitted
 from apps.common.clock import now
 from apps.common.errors import Invalid
 from apps.common.numbering import save_numbered
-from apps.incidents.models import Corrective, Group, Incident, Link
+from apps.incidents.models import Corrective, Group, Incident, Link, Signal
 from apps.incidents.rules import SOURCES, Raw
+from apps.incidents.services import containment, tidings
+from apps.incidents.services.moves import GRAVE
 from apps.incidents.states import OVER, Kind, LinkKind, Severity, Status
 from apps.ledger.services import record
 from apps.orchestration.models import Run
@@ -30,7 +34,7 @@ def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
         .order_by("-last_at")
         .first()
     )
-    incident = before.incident if before is not None else None
+    incident, fresh = before.incident if before is not None else None, False
     if incident is not None:
         come_back(incident)
     elif (going := about_same_run(raws)) is not None:
@@ -54,10 +58,21 @@ def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
             reason=source.words,
             after={"severity": source.severity, "group": group.key},
         )
+        fresh = True
     Group.objects.filter(pk=group.pk).update(incident=incident)
     group.incident = incident
     add_links(incident, raws)
+    if fresh:
+        begun(incident, [group.tool])
     return incident
+
+
+def begun(incident: Incident, tools: Sequence[str]) -> None:
+    """Who has to know is told; at severity 1 and 2 what it is about is stopped, once the incident
+    itself is on record."""
+    tidings.opened(incident)
+    if incident.severity in GRAVE:
+        transaction.on_commit(partial(containment.at_the_outset, incident, tools), robust=True)
 
 
 def about_same_run(raws: Iterable[Raw]) -> Incident | None:
@@ -98,6 +113,13 @@ def add_links(incident: Incident, raws: Iterable[Raw]) -> None:
     link(incident, agents, runs)
 
 
+def link_signals(incident: Incident, signals: Iterable[Signal]) -> None:
+    """The agents and runs of signals that were put to the incident's group."""
+    rows = list(signals)
+    agents = Agent.objects.filter(slug__in={row.agent for row in rows if row.agent})
+    link(incident, agents, Run.objects.filter(pk__in={row.run_id for row in rows if row.run_id}))
+
+
 def link(incident: Incident, agents: Iterable[Agent], runs: Iterable[Run]) -> None:
     rows = [
         *(Link(incident=incident, kind=LinkKind.AGENT, ref=a.slug, label=a.label) for a in agents),
@@ -122,7 +144,8 @@ def report(
     runs: Sequence[Run] = (),
     occurred_at: dt.datetime | None = None,
 ) -> Incident:
-    """A person tells of something. Anybody may, and nothing stops by it yet."""
+    """A person tells of something. Anybody may, and nothing stops by it yet; where a responder
+    reports it as severity 1 or 2, its agents are suspended at once."""
     moment = now()
     if not title.strip():
         raise Invalid("Say in a line what happened.", fields={"title": ["Write a line."]})
@@ -143,4 +166,8 @@ def report(
     save_numbered(incident)
     link(incident, agents, runs)
     record(type="incident.reported", object=incident, after={"severity": severity, "kind": kind})
+    if holds(actor, "incidents.command"):
+        begun(incident, [])
+    else:
+        tidings.opened(incident)
     return incident

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Greatest
+from django.db.models.functions import Greatest, Least
 
 from apps.access.models import User
 from apps.access.services import permitted
@@ -18,7 +17,7 @@ from apps.common.errors import Conflict, Invalid
 from apps.incidents.grouping.fingerprint import VERSION, key_of
 from apps.incidents.grouping.masks import masked
 from apps.incidents.grouping.templates import Template, Tree
-from apps.incidents.models import Group, MessageTemplate, Reading, Signal
+from apps.incidents.models import Group, GroupingRule, MessageTemplate, Reading, Signal
 from apps.incidents.queries.sources import raws_of
 from apps.incidents.rules import SOURCES, WINDOW, Raw, opens
 from apps.incidents.services import opening
@@ -67,10 +66,11 @@ def take(raws: Sequence[Raw]) -> int:
     transaction, which holds the reading."""
     if not raws:
         return 0
+    known = {row.key: row.into_id for row in GroupingRule.objects.filter(ended_at=None)}
     keyed = [(raw, template, key) for raw, template in templates_for(raws) for key in [
         key_of(raw.source, raw.tool, raw.code, template.number)
     ]]  # fmt: skip
-    groups = groups_for(keyed)
+    groups = groups_for(keyed, known)
     Signal.objects.bulk_create(
         [
             Signal(
@@ -81,17 +81,21 @@ def take(raws: Sequence[Raw]) -> int:
                 run_id=raw.run_id,
                 object_type=raw.object_type,
                 object_id=raw.object_id,
+                key="" if groups[key].key == key else key,
             )
             for raw, _, key in keyed
         ]
     )
-    for key, number in Counter(key for _, _, key in keyed).items():
-        last = max(raw.at for raw, _, each in keyed if each == key)
-        Group.objects.filter(pk=groups[key].pk).update(
-            count=F("count") + number, last_at=Greatest(F("last_at"), last)
+    by_group: dict[uuid.UUID, list[Raw]] = {}
+    for raw, _, key in keyed:
+        by_group.setdefault(groups[key].pk, []).append(raw)
+    for group in {row.pk: row for row in groups.values()}.values():
+        raws_of_it = by_group[group.pk]
+        Group.objects.filter(pk=group.pk).update(
+            count=F("count") + len(raws_of_it),
+            last_at=Greatest(F("last_at"), max(raw.at for raw in raws_of_it)),
         )
-    for key, group in groups.items():
-        look_at(group, [raw for raw, _, each in keyed if each == key])
+        look_at(group, raws_of_it)
     return len(raws)
 
 
@@ -116,11 +120,16 @@ def templates_for(raws: Iterable[Raw]) -> list[tuple[Raw, Template]]:
     return found
 
 
-def groups_for(keyed: Sequence[tuple[Raw, Template, str]]) -> dict[str, Group]:
-    """The open group of each key; one is made where there is none, and whoever comes second
-    attaches to what the first made."""
+def groups_for(
+    keyed: Sequence[tuple[Raw, Template, str]], ruled: Mapping[str, uuid.UUID]
+) -> dict[str, Group]:
+    """The open group of each key: where a person's rule says so, the one that it was put into
+    (as long as that is open); one is made where there is none, and whoever comes second attaches
+    to what the first made."""
     keys = {key for _, _, key in keyed}
     found = {row.key: row for row in Group.objects.filter(key__in=keys, is_open=True)}
+    into = Group.objects.filter(is_open=True).in_bulk({ruled[key] for key in keys if key in ruled})
+    found |= {key: into[ruled[key]] for key in keys if ruled.get(key) in into}
     made = {}
     for raw, template, key in keyed:
         if key not in found and key not in made:
@@ -170,3 +179,94 @@ def snooze(*, actor: User, group_id: uuid.UUID, until: dt.datetime, reason: str)
         reason=reason,
         after={"until": until},
     )
+
+
+@permitted("incidents.command")
+@transaction.atomic
+def merge(*, actor: User, group: Group, into: Group, reason: str) -> GroupingRule:
+    """Two groups are one failure: the signals of `group` move, and later ones of its key follow.
+    Never across severities, where a grave one would be lost in a light one. Taken back by
+    `split`."""
+    rows = {row.pk: row for row in Group.objects.select_for_update().filter(
+        pk__in=(group.pk, into.pk)).order_by("pk")}  # fmt: skip
+    mine, other = rows[group.pk], rows[into.pk]
+    if problem := merge_problem(mine, other):
+        raise Conflict(problem)
+    if not reason.strip():
+        raise Invalid("Say why.", fields={"reason": ["Say why."]})
+    moved = Signal.objects.filter(group=mine)
+    moved.filter(key="").update(key=mine.key)
+    number = Signal.objects.filter(group=mine).update(group=other)
+    closed = Group.objects.filter(pk=mine.pk, is_open=True, merged_into=None).update(
+        is_open=False, merged_into=other, count=0
+    )
+    if not closed:
+        raise Conflict("Somebody else has just changed this group.")
+    Group.objects.filter(pk=other.pk).update(
+        count=F("count") + number,
+        last_at=Greatest(F("last_at"), mine.last_at),
+        first_at=Least(F("first_at"), mine.first_at),
+    )
+    GroupingRule.objects.filter(into=mine, ended_at=None).update(into=other)
+    rule = GroupingRule(
+        key=mine.key, group=mine, into=other, moved=number, reason=reason.strip(),
+        made_by_label=str(actor), at=now(),
+    )  # fmt: skip
+    rule.save(force_insert=True)
+    record(
+        type="incident.groups_merged", object=other, reason=reason,
+        after={"key": mine.key, "template": str(mine.template), "moved": number},
+    )  # fmt: skip
+    if other.incident is not None:
+        opening.link_signals(other.incident, Signal.objects.filter(group=other, key=mine.key))
+    return rule
+
+
+def merge_problem(group: Group, into: Group) -> str:
+    """Why two groups cannot be put together; "" when they can."""
+    if group.pk == into.pk or not (group.is_open and into.is_open):
+        return "Choose two open groups."
+    severities = [
+        row.incident.severity if row.incident else SOURCES[row.source].severity
+        for row in (group, into)
+    ]
+    if severities[0] != severities[1]:
+        return "Groups of different severity are not put together: a grave one would be lost."
+    if group.incident_id is not None and group.incident_id != into.incident_id:
+        return "It has an incident of its own: dismiss that as a duplicate instead."
+    return ""
+
+
+@permitted("incidents.command")
+@transaction.atomic
+def split(*, actor: User, rule_id: uuid.UUID, reason: str) -> Group:
+    """Takes a merge back: the signals of its key go back to a group of their own, those that came
+    since among them."""
+    rule = GroupingRule.objects.select_related("group", "into").filter(pk=rule_id).first()
+    if rule is None:
+        raise Invalid("There is no such merge.")
+    list(Group.objects.select_for_update().filter(pk__in=(rule.group_id, rule.into_id)))
+    if not reason.strip():
+        raise Invalid("Say why.", fields={"reason": ["Say why."]})
+    ended = GroupingRule.objects.filter(pk=rule.pk, ended_at=None)
+    if not ended.update(ended_at=now(), ended_by_label=str(actor)):
+        raise Conflict("This was taken apart already.")
+    back = Signal.objects.filter(group=rule.into, key=rule.key)
+    number = back.update(group=rule.group, key="")
+    Group.objects.filter(pk=rule.into_id).update(count=F("count") - number)
+    # Where the same failure has come up anew meanwhile, that group is the open one.
+    again = Group.objects.filter(key=rule.key, is_open=True).exists()
+    Group.objects.filter(pk=rule.group_id).update(
+        count=number, merged_into=None, is_open=not again, last_at=last_of(rule.group)
+    )
+    record(
+        type="incident.groups_split", object=rule.into, reason=reason,
+        after={"key": rule.key, "moved": number},
+    )  # fmt: skip
+    rule.group.refresh_from_db()
+    return rule.group
+
+
+def last_of(group: Group) -> dt.datetime:
+    newest = Signal.objects.filter(group=group).order_by("-at").first()
+    return newest.at if newest else group.last_at

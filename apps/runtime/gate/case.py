@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,10 +16,12 @@ from apps.approvals.models import Checkpoint, Freeze, Scope
 from apps.common.canonical import digest
 from apps.common.rows import run
 from apps.policies import services as policies
-from apps.policies.rules import CheckpointAsk, Judgement, JudgementRequest
+from apps.policies.rules import CONTAINMENT, CheckpointAsk, Judgement, JudgementRequest, Reason
 from apps.registry import directory
 from apps.registry import queries as registry
 from apps.registry.models import Agent, Tool
+from apps.registry.rules import Bar
+from apps.registry.states import BarrierMeasure
 from apps.runtime import connectors, limits, sampling, schemas
 from apps.runtime.gate.reading import Reading, pace_of, read, session_name
 from apps.runtime.models import Budget, Session
@@ -79,6 +81,10 @@ class Case:
     always_ask: bool = False
     standing_id: int | None = None
     freeze: Freeze | None = None
+    # What the policies alone said, where a barrier has asked for more.
+    by_policy: Judgement | None = None
+    # The barrier of an incident by which people see an action that would pass by itself.
+    asked_by: Bar | None = None
 
     @property
     def passes(self) -> bool:
@@ -142,6 +148,7 @@ def examine(case: Case) -> None:
     """Runs every check before the record, in order. Raises Stopped with the gate's own no."""
     in_standing(case)
     permitted(case)
+    uncontained(case)
     unchanged(case)
     schemas.check_input(case.tool, case.arguments)
     if case.read.limited:
@@ -171,6 +178,34 @@ def permitted(case: Case) -> None:
         raise Stopped("out_of_scope", f"This credential may not be used for {case.tool_name}.")
     if not known.permitted(case.agent_id, case.tool_name, case.read.registry.moment):
         raise Stopped("no_grant", f"{case.agent_label} has no permission for {case.tool_name}.")
+
+
+def uncontained(case: Case) -> None:
+    """What a responder to an incident has stopped does not pass; what was put before people is
+    remembered for after the judgement."""
+    for bar in bars(case):
+        if bar.policy:
+            continue
+        if bar.measure == BarrierMeasure.STOP:
+            raise Stopped("contained", f"Stopped by {bar.by}: {bar.reason}")
+        if bar.measure == BarrierMeasure.ASK:
+            case.asked_by = bar
+
+
+def bars(case: Case) -> list[Bar]:
+    known = directory.at(case.read.registry.stamp).bars()
+    people = (case.call.on_behalf_of, str(case.call.requester_id))
+    return [
+        bar
+        for bar in known
+        if bar.stands(case.read.moment)
+        and bar.concerns(
+            agent_id=case.agent_id,
+            tool=case.tool_name,
+            workflow=case.call.workflow,
+            people=people,
+        )
+    ]
 
 
 def unchanged(case: Case) -> None:
@@ -237,9 +272,31 @@ def judge(case: Case) -> None:
         tool=case.tool_name,
         context=context_of(case, case.agent),
     )
-    case.judgement = policies.judge(case.request, stamp=case.read.stamp)
+    case.judgement = case.by_policy = policies.judge(case.request, stamp=case.read.stamp)
+    if (bar := asking_bar(case, case.judgement)) is not None:
+        case.always_ask = True
+        case.judgement = asked_besides(case.judgement, bar, case.approvals)
     if case.judgement.effect == "review":
         sample(case)
+
+
+def asking_bar(case: Case, judgement: Judgement) -> Bar | None:
+    """The barrier that puts this action before people, whatever the policies say."""
+    if case.asked_by is not None:
+        return case.asked_by
+    allowing = {reason.policy for reason in judgement.reasons if reason.kind == "permit"}
+    return next((bar for bar in bars(case) if bar.policy and bar.policy in allowing), None)
+
+
+def asked_besides(judgement: Judgement, bar: Bar, approvals: Sequence[str]) -> Judgement:
+    """An allow becomes a question at the barrier's checkpoint, until it has been answered there;
+    a deny stays one."""
+    if judgement.effect != "allow" or bar.checkpoint in approvals:
+        return judgement
+    sentence = f"{bar.by} has people see every action like this: {bar.reason}"
+    reason = Reason(f"no-{bar.number}", CONTAINMENT, bar.number, sentence, "checkpoint")
+    ask = CheckpointAsk(bar.checkpoint, 1, 0, False, reason.rule_id, sentence)
+    return replace(judgement, effect="review", reasons=(reason,), checkpoints=(ask,))
 
 
 def context_of(case: Case, agent: Agent) -> dict[str, Any]:

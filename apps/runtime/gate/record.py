@@ -76,9 +76,9 @@ def write(
         action.execute_by = moment + OWN_EXECUTION
     if verdict == "deny":
         action.settled_at = moment
-    if judgement and case.request:
+    if case.by_policy and case.request:
         action.judged_id = policies.keep(
-            case.request, judgement, at=moment, stamp=case.read.stamp
+            case.request, case.by_policy, at=moment, stamp=case.read.stamp
         ).pk
     insert(action)
     return action

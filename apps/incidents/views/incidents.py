@@ -4,8 +4,8 @@ import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping
 
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -17,12 +17,12 @@ from apps.access.queries import holds
 from apps.common.errors import Absent, Invalid, Refused
 from apps.common.middleware import told
 from apps.common.paging import page
-from apps.incidents import queries
+from apps.incidents import clocks, queries
 from apps.incidents.forms import ReportForm
-from apps.incidents.models import Finding, Group, Incident
-from apps.incidents.rules import SOURCES
+from apps.incidents.models import Finding, Incident
+from apps.incidents.rules import ASI
+from apps.incidents.services import containment, duties, learning, opening
 from apps.incidents.services import incidents as services
-from apps.incidents.services import learning, opening, signals
 from apps.incidents.states import OVER, ActionType, Kind, Severity, Status
 from apps.policies.models import Policy
 
@@ -34,6 +34,7 @@ def incidents(request: PersonRequest) -> HttpResponse:
     rows = queries.incidents(request.user, status=status, **filters)
     counts = queries.open_counts(request.user)
     context = {
+        "checks": queries.checks_due()[:20],
         "page": page(request, rows, field="detected_at"),
         "filters": filters,
         "status": status,
@@ -83,15 +84,29 @@ def show(
     """The incident with all that the reader may do; what was typed is kept on an error."""
     lines, more = queries.timeline(found)
     user = request.user
-    received = queries.receipts(found)
+    measures = queries.containments(found)
     context = {
         "incident": found,
         "links": found.links.order_by("kind", "label"),
-        "groups": found.groups.select_related("template").order_by("-last_at")[:20],
+        "groups": found.groups.filter(merged_into=None)
+        .select_related("template")
+        .order_by("-last_at")[:20],
         "lines": lines,
         "more": more,
-        "receipts": received,
-        "owed": any(row.confirmed_at is None for row in received),
+        "measures": measures,
+        "owed": any(
+            not each.confirmed_at or (each.lifted_at and not each.removed_at) for each in measures
+        ),
+        "clocks": queries.clocks_of(found),
+        "criteria": [(code, each.words, each.article) for code, each in clocks.CRITERIA.items()],
+        "asi": list(ASI.items()),
+        "suspend_use": clocks.SUSPEND_USE,
+        "told": list(queries.TOLD.items()),
+        "reports": found.reports.order_by("-made_at"),
+        "reviews": found.reviews.order_by("-held_at"),
+        "rollbacks": queries.rollbacks_of(found),
+        "subjects": User.objects.filter(pk__in=queries.subjects_of(found)),
+        "operates": holds(user, "runs.operate"),
         "policy_actions": queries.policy_actions(found),
         "offered": queries.offered(found) if found.status not in OVER else [],
         "policies": Policy.objects.order_by("title"),
@@ -108,41 +123,13 @@ def show(
         "severities": Severity.choices,
         "types": ActionType.choices,
         "today": timezone.localdate().isoformat(),
+        "check_day": duties.check_day(timezone.now()).isoformat(),
+        "commands": queries.may_judge(user, found),
         "problem": problem,
         "failed": failed,
         "typed": request.POST if failed else {},
     }
     return render(request, "incidents/incident.html", context, status=status)
-
-
-@needs("incidents.command")
-def contain(request: PersonRequest, number: int) -> HttpResponse:
-    """Says beforehand what will stop."""
-    found = queries.incident_numbered(request.user, number)
-    problem, results = "", {}
-    if request.method == "POST":
-        try:
-            results = services.contain(
-                actor=request.user,
-                incident=found,
-                suspend=request.POST.get("how") == "suspend",
-                reason=request.POST.get("reason", ""),
-            )
-        except Refused as error:
-            problem = error.sentence
-        else:
-            found.refresh_from_db()
-            if found.status == Status.CONTAINED:
-                return told(request, f"{found.reference} is contained.", url_of(found))
-            problem = "Not everything could be stopped."
-    context = {
-        "incident": found,
-        "stops": queries.in_flight(found),
-        "problem": problem,
-        "results": results.items(),
-        "typed": request.POST,
-    }
-    return render(request, "incidents/contain.html", context, status=409 if problem else 200)
 
 
 @needs("incidents.report")
@@ -286,7 +273,116 @@ def do_verify(user: User, found: Incident, data: Typed) -> str:
     return "Verified."
 
 
+def do_classify(user: User, found: Incident, data: Typed) -> str:
+    row = duties.classify(
+        actor=user, incident=found, reason=data.get("reason", ""),
+        criteria=several(data, "criteria"), asi_codes=several(data, "asi"),
+    )  # fmt: skip
+    return "A serious incident: its periods run." if row.is_serious else "Written down."
+
+
+def do_meet(user: User, found: Incident, data: Typed) -> str:
+    duties.meet(actor=user, clock_id=clock_of(found, data), words=data.get("words", ""))
+    return "The period is met."
+
+
+def do_aside(user: User, found: Incident, data: Typed) -> str:
+    duties.set_aside(actor=user, clock_id=clock_of(found, data), reason=data.get("reason", ""))
+    return "The period is set aside."
+
+
+def do_prepare(user: User, found: Incident, data: Typed) -> str:
+    made = duties.prepare_report(
+        actor=user, incident=found, kind=data.get("kind", ""),
+        recipient=data.get("recipient", ""),
+        told={name: data.get(f"told-{name}", "") for name in queries.TOLD},
+    )  # fmt: skip
+    return f"{made} is prepared."
+
+
+def do_sent(user: User, found: Incident, data: Typed) -> str:
+    pk = key(data.get("report", ""))
+    if not found.reports.filter(pk=pk).exists():
+        raise Absent
+    duties.mark_sent(actor=user, report_id=pk, reference=data.get("reference", ""))
+    return "Sent."
+
+
+def do_hold_review(user: User, found: Incident, data: Typed) -> str:
+    skipped = data.get("skipped") == "yes"
+    duties.hold_review(
+        actor=user, incident=found, attendees=[person(text) for text in several(data, "attendees")],
+        decisions=data.get("decisions", ""), dissent=data.get("dissent", ""), skipped=skipped,
+    )  # fmt: skip
+    return "Why there is no review is on record." if skipped else "The review is on record."
+
+
+def do_plan_check(user: User, found: Incident, data: Typed) -> str:
+    duties.plan_check(
+        actor=user, action_id=action_of(found, data), on=day(data.get("on", "")),
+        metric=data.get("metric", ""),
+    )  # fmt: skip
+    return "The check is planned."
+
+
+def do_check(user: User, found: Incident, data: Typed) -> str:
+    helped = data.get("helped") == "yes"
+    duties.check(
+        actor=user, action_id=action_of(found, data), helped=helped, words=data.get("words", "")
+    )
+    return "It helped." if helped else "It did not help, and that is on record."
+
+
+def do_keep(user: User, found: Incident, data: Typed) -> str:
+    containment.keep_evidence(actor=user, incident=found, reason=data.get("reason", ""))
+    return "The evidence is kept."
+
+
+def do_release(user: User, found: Incident, data: Typed) -> str:
+    containment.release_evidence(actor=user, incident=found, reason=data.get("reason", ""))
+    return "The evidence is released."
+
+
+def do_lift(user: User, found: Incident, data: Typed) -> str:
+    pk = key(data.get("measure", ""))
+    if not found.containments.filter(pk=pk).exists():
+        raise Absent
+    row = containment.lift(actor=user, containment_id=pk, reason=data.get("reason", ""))
+    return f"Lifted: {row}."
+
+
+def do_person(user: User, found: Incident, data: Typed) -> str:
+    services.name_person(
+        actor=user, incident=found, person=person(data.get("person", "")),
+        reason=data.get("reason", ""),
+    )  # fmt: skip
+    return "It is hidden from them now."
+
+
+def several(data: Typed, name: str) -> list[str]:
+    return data.getlist(name) if isinstance(data, QueryDict) else []
+
+
+def clock_of(found: Incident, data: Typed) -> uuid.UUID:
+    pk = key(data.get("clock", ""))
+    if not found.clocks.filter(pk=pk).exists():
+        raise Absent
+    return pk
+
+
 ACTS: Mapping[str, Callable[[User, Incident, Typed], str]] = {
+    "classify": do_classify,
+    "meet": do_meet,
+    "aside": do_aside,
+    "prepare": do_prepare,
+    "sent": do_sent,
+    "hold-review": do_hold_review,
+    "plan-check": do_plan_check,
+    "check": do_check,
+    "keep": do_keep,
+    "release": do_release,
+    "lift": do_lift,
+    "person": do_person,
     "triage": do_triage,
     "severity": do_severity,
     "lead": do_lead,
@@ -344,37 +440,3 @@ def key(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise Absent from None
-
-
-@needs("incidents.view")
-def groups(request: PersonRequest) -> HttpResponse:
-    show_ = request.GET.get("show", "open")
-    found = page(request, queries.groups(request.user, only=show_), field="last_at")
-    context = {
-        "page": found,
-        "rows": [(row, SOURCES[row.source].words) for row in found.rows],
-        "show": show_,
-        "commands": holds(request.user, "incidents.command"),
-    }
-    return render(request, "incidents/groups.html", context)
-
-
-@needs("incidents.command")
-def snooze(request: PersonRequest, pk: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(Group.objects.select_related("template"), pk=pk)
-    problem = ""
-    if request.method == "POST":
-        days = number(request.POST, "days")
-        try:
-            signals.snooze(
-                actor=request.user, group_id=found.pk,
-                until=timezone.now() + dt.timedelta(days=days),
-                reason=request.POST.get("reason", ""),
-            )  # fmt: skip
-        except Refused as error:
-            problem = error.sentence
-        else:
-            return redirect("incidents:groups")
-    context = {"group": found, "words": SOURCES[found.source].words, "problem": problem,
-               "typed": request.POST}  # fmt: skip
-    return render(request, "incidents/snooze.html", context, status=422 if problem else 200)
