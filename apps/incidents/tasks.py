@@ -20,6 +20,7 @@ def sweep() -> None:
     over: what is not found now is found by the next one."""
     with acting(trigger="incidents sweep"):
         catch_up()
+        containment.finish_unconfirmed()
         receipts.collect()
         containment.lapse_due()
         duties.tell_due()

@@ -228,6 +228,34 @@ def test_open_questions_are_withdrawn_and_runs_wait_until_it_is_lifted(
     assert run.status in ("running", "waiting")
 
 
+def test_what_a_dead_responder_left_undone_is_done_by_the_sweep(
+    triaged: Incident, begin: Callable[..., Run], chair: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(amount=11)
+    advance(run.pk)
+    with monkeypatch.context() as patch:
+        patch.setattr(containment, "finish_what_goes_on", lambda row: None)
+        contain(chair, triaged, Wish("workflow", "stocking", "stop"))
+    run.refresh_from_db()
+    assert run.status != "paused"
+    Containment.objects.update(confirmed_at=None)
+    assert containment.finish_unconfirmed() == 1
+    run.refresh_from_db()
+    assert run.status == "paused"
+    assert Containment.objects.get().did["paused"] == [str(run.pk)]
+
+
+def test_taken_permissions_are_not_given_back_by_lifting(
+    triaged: Incident, chair: User, administrator: User, ready: Agent
+) -> None:
+    wish = Wish("agent", "clerk", "revoke")
+    assert contain(administrator, triaged, wish)[wish.name] == "1 permissions taken"
+    assert put(ready).code == "no_grant"
+    row = Containment.objects.get()
+    with pytest.raises(Conflict, match="council alone"):
+        containment.lift(actor=chair, containment_id=row.pk, reason="x")
+
+
 def test_every_live_process_confirms_by_the_number_that_it_has_seen(
     triaged: Incident, chair: User
 ) -> None:

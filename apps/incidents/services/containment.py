@@ -219,9 +219,22 @@ def finish_what_goes_on(row: Containment) -> None:
     withdrawn = 0
     for ref in queries.waiting(row.place, row.target).values_list("action_ref", flat=True):
         withdrawn += cancel_for_action(action_ref=ref, reason_code="contained")
-    did = {**row.did, "paused": paused, "withdrawn": withdrawn}
+    paused = [*row.did.get("paused", ()), *paused]
+    did = {**row.did, "paused": paused, "withdrawn": row.did.get("withdrawn", 0) + withdrawn}
     Containment.objects.filter(pk=row.pk).update(did=did)
     row.did = did
+
+
+def finish_unconfirmed() -> int:
+    """The same for measures that not every point has confirmed: whoever took them may have died
+    halfway. Answers how many were looked at."""
+    rows = Containment.objects.filter(
+        measure__in=STOPPING, confirmed_at=None, lifted_at=None
+    ).select_related("incident")
+    found = list(rows.order_by("asked_at")[:50])
+    for row in found:
+        finish_what_goes_on(row)
+    return len(found)
 
 
 def words_of(row: Containment) -> str:
@@ -284,6 +297,8 @@ def lift(*, actor: User, containment_id: uuid.UUID, reason: str) -> Containment:
     refuse_owner(actor, locked(found.incident))
     if not reason.strip():
         raise Invalid("Say why.", fields={"reason": ["Say why."]})
+    if found.measure == Measure.REVOKE:
+        raise Conflict("Permissions come back by the council alone: propose a motion.")
     if found.measure == Measure.KEEP:
         raise Conflict("Evidence is released by whoever may close the incident.")
     row = end(found, str(actor), reason.strip())
