@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "apps.common",
     "apps.ledger",
     "apps.registry",
+    "apps.readiness",
     "apps.policies",
     "apps.approvals",
     "apps.runtime",
@@ -311,6 +312,12 @@ COUNCIL: dict[str, Any] = {
     "REVIEW_MINUTES": int(os.environ.get("COUNCIL_REVIEW_MINUTES", "5")),
     # How many of the workers' processes may share one backtest.
     "BACKTEST_HANDS": int(os.environ.get("COUNCIL_BACKTEST_HANDS", "2")),
+}
+
+# Event logs and tables of processes: kept as they came, where web and workers both reach them.
+READINESS: dict[str, Any] = {
+    "DIR": os.environ.get("COUNCIL_LOG_DIR", VAR_DIR / "logs"),
+    "MOST_BYTES": int(os.environ.get("COUNCIL_LOG_BYTES", "2000000000")),
 }
 
 # The ledger: private keys and checkpoints stand outside the database; keep the second on another

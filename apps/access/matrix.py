@@ -41,6 +41,9 @@ PERMISSIONS: dict[str, str] = {
     "incidents.report": "Report incidents, and add notes to them",
     "incidents.command": "Triage, contain and lead incidents",
     "incidents.close": "Close incidents, and accept risks",
+    "readiness.view": "See the readiness map",
+    "readiness.manage": "Keep the inventory of processes, upload logs and assess",
+    "readiness.accept": "Countersign answers, and accept a level that lets agents do more",
     "audit.view": "Read the audit trail",
     "evidence.build": "Build evidence packs and take them home",
     "records.keep": "Open and lift legal holds, erase personal text",
@@ -61,6 +64,7 @@ _EVERY_ROLE = frozenset(
         "council.view",
         "incidents.view",
         "incidents.report",
+        "readiness.view",
     }
 )
 _COUNCIL = frozenset(
@@ -74,6 +78,8 @@ _COUNCIL = frozenset(
         "vigilance.manage",
         "incidents.command",
         "incidents.close",
+        "readiness.manage",
+        "readiness.accept",
     }
 )
 
@@ -95,6 +101,7 @@ MATRIX: dict[str, frozenset[str]] = {
         "runs.start",
         "runs.operate",
         "incidents.command",
+        "readiness.manage",
         "pilots.operate",
         "council.propose",
     },
@@ -113,6 +120,7 @@ MATRIX: dict[str, frozenset[str]] = {
         "checkpoints.tighten",
         "vigilance.manage",
         "incidents.command",
+        "readiness.manage",
         "audit.view",
         "records.keep",
         "access.review",

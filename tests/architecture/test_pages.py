@@ -131,6 +131,8 @@ RECORDS = {
     "incidents.Reading", "incidents.Receipt", "incidents.Containment", "incidents.GroupingRule",
     "incidents.ImportedRun", "incidents.RegulatoryClock", "incidents.Report", "incidents.Review",
     "incidents.Rollback", "incidents.RollbackItem", "runtime.Process", "registry.BarrierClock",
+    "readiness.Log", "readiness.Table", "readiness.Mapping", "readiness.Assessment",
+    "readiness.Interview", "readiness.ReadinessStamp",
 }  # fmt: skip
 PILOTS = [name.rpartition(".")[2] for name in settings.PILOTS]
 RECORDS_OF_PILOTS = {
@@ -153,8 +155,8 @@ def test_every_model_is_tracked_unless_it_is_a_record():
 
 def test_no_foreign_key_points_upward():
     order = [config.label for config in apps.get_app_configs() if config.name.startswith("apps.")]
-    layers = ["common", "ledger", "access", "registry", "policies", "approvals", "runtime",
-              "orchestration", "gateway", "incidents", "audit", "pilots", *PILOTS,
+    layers = ["common", "ledger", "access", "registry", "readiness", "policies", "approvals",
+              "runtime", "orchestration", "gateway", "incidents", "audit", "pilots", *PILOTS,
               "council"]  # fmt: skip
     assert set(order) == set(layers)
     for model in own_models():

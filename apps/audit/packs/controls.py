@@ -129,6 +129,15 @@ CONTROLS: dict[str, Control] = {
             ("incident.reopened", "incident.containment_failed", "incident.risk_accepted"),
             ("failed",),
         ),
+        Control(
+            "GC-10",
+            "Agents work where it was measured that they can",
+            "The inventory of processes, what was measured of them and from what, and who let a "
+            "level rise; answers that were sent back and work that failed are the exceptions.",
+            ("readiness.",),
+            ("readiness.interview_refused", "readiness.work_failed"),
+            ("failed",),
+        ),
     )
 }
 
