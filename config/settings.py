@@ -261,6 +261,7 @@ SWEEPS: dict[str, float] = {
     "apps.policies.tasks.sweep": 15,
     "apps.approvals.tasks.sweep_notices": 20,
     "apps.audit.tasks.sweep_packs": 20,
+    "apps.readiness.tasks.sweep": 20,
     "apps.ledger.tasks.sweep_checkpoints": 30,
     "apps.council.tasks.sweep_certifications": 300,
     "apps.ledger.tasks.sweep_everything": 300,

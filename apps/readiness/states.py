@@ -20,7 +20,7 @@ W = WorkStatus
 MOVES: dict[str, tuple[str, ...]] = {
     W.DRAFT: (W.QUEUED, W.CANCELLED),
     W.QUEUED: (W.WORKING, W.CANCELLED),
-    W.WORKING: (W.WORKING, W.READY, W.FAILED, W.CANCELLED),
+    W.WORKING: (W.WORKING, W.DRAFT, W.READY, W.FAILED, W.CANCELLED),
     W.READY: (),
     W.FAILED: (),
     W.CANCELLED: (),

@@ -27,6 +27,8 @@ class Log(Work):
     mapping = models.JSONField(default=dict, blank=True)
     object_type = models.CharField(max_length=200, blank=True)
     reading = models.CharField(max_length=64)  # digest of file, mapping and object type
+    object_types = models.JSONField(default=dict, blank=True)  # of an OCEL file, how many each
+    attributes = models.JSONField(default=dict)  # mining.EventLog's, "case" and "event"
     events = models.PositiveBigIntegerField(default=0)
     cases = models.PositiveBigIntegerField(default=0)
     activities = models.PositiveIntegerField(default=0)

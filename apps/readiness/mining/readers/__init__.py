@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from apps.readiness.mining.events import Progress
 from apps.readiness.mining.readers.limits import Limits, kind_of
 from apps.readiness.mining.results import CsvMapping, CsvPreview, EventLog, LogRefused
+
+if TYPE_CHECKING:
+    from apps.readiness.mining.events import Progress
 
 __all__ = ["Limits", "kind_of", "object_types", "preview", "read_log"]
 

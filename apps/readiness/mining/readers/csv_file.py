@@ -49,6 +49,28 @@ def read(
     return log
 
 
+def table(path: Path, limits: Limits | None = None) -> pl.DataFrame:
+    """A CSV as it is, every column as text, blanks as null; for the rules of mining.quality."""
+    limits = limits or Limits()
+    limits.check_file(path)
+    seen = dialects.preview(path)
+    if len(seen.header) > limits.attributes:
+        raise LogRefused(f"The table has more than {limits.attributes} columns.", 1)
+    with as_utf8(path, seen.encoding) as plain:
+        try:
+            frame = pl.scan_csv(
+                plain,
+                separator=seen.delimiter,
+                infer_schema=False,
+                low_memory=True,
+                new_columns=list(seen.header),
+            ).collect()
+        except pl.exceptions.PolarsError as error:
+            raise refusal(plain, len(seen.header), seen.delimiter, error) from error
+    limits.check_events(frame.height)
+    return frame.select(blank_as_null(name) for name in frame.columns)
+
+
 def check_mapping(mapping: CsvMapping, header: tuple[str, ...], problems: tuple[str, ...]) -> None:
     words = {"case": "case id", "activity": "activity", "at": "moment"}
     for role, word in words.items():
