@@ -7,7 +7,7 @@ from celery import shared_task
 from apps.common.acting import acting
 from apps.common.clock import now
 from apps.incidents.models import Incident, Receipt
-from apps.incidents.services import containment, duties, receipts, rollbacks
+from apps.incidents.services import containment, duties, receipts, reminders, rollbacks
 from apps.incidents.services.signals import catch_up
 from apps.runtime.processes import forget_silent
 
@@ -24,6 +24,7 @@ def sweep() -> None:
         receipts.collect()
         containment.lapse_due()
         duties.tell_due()
+        reminders.remind_due()
         rollbacks.work_off()
         forget_silent(now())
 

@@ -11,7 +11,7 @@ from apps.approvals.queries import open_for, waiting_count
 from apps.common.clock import now
 from apps.council.queries.emergency import has_power, measures
 from apps.council.queries.motions import owed
-from apps.incidents.queries import incidents
+from apps.incidents.queries import incidents, owed_by
 from apps.orchestration.models import Run
 from apps.orchestration.queries import attention
 from apps.policies.queries import in_force
@@ -27,6 +27,7 @@ def overview(user: User) -> dict[str, Any]:
         "waiting": waiting_count(user),
         "next": list(open_for(user).order_by("decide_by", "pk")[:5]),
         "attention": attention(user)[:5],
+        "today": now().date(),
     }
     if holds(user, "council.view"):
         context["owed"] = list(owed(user).order_by("ballot_closes_at")[:5])
@@ -34,6 +35,7 @@ def overview(user: User) -> dict[str, Any]:
         context["has_power"] = bool(context["measures"]) and has_power(user)
     if holds(user, "incidents.view"):
         context["incidents"] = list(incidents(user).order_by("severity", "-detected_at")[:5])
+        context["corrections"] = list(owed_by(user)[:5])
     if holds(user, "runs.view"):
         since = now() - dt.timedelta(hours=24)
         context["verdicts"] = verdicts(since)

@@ -56,6 +56,11 @@ def place(tokens: Sequence[str]) -> tuple[int, str]:
 
 
 def alike(template: Sequence[str], tokens: Sequence[str]) -> float:
-    """The share of words that agree; a gap of the template agrees with nothing, or everything would
-    end in the widest one."""
-    return sum(one == other for one, other in zip(template, tokens, strict=True)) / len(tokens)
+    """The share of words that agree. A gap of the template agrees with nothing, or everything would
+    end in the widest one; and what a mask put in both says nothing of either."""
+    words = [
+        (one, other)
+        for one, other in zip(template, tokens, strict=True)
+        if one != other or not other.startswith("<")
+    ]
+    return sum(one == other for one, other in words) / len(words) if words else 1.0

@@ -2,7 +2,14 @@ from apps.incidents.models.duties import ImportedRun, RegulatoryClock, Report, R
 from apps.incidents.models.incidents import Corrective, Finding, Incident, Lesson, Link, Note
 from apps.incidents.models.receipts import Containment, Receipt
 from apps.incidents.models.rollbacks import Rollback, RollbackItem
-from apps.incidents.models.signals import Group, GroupingRule, MessageTemplate, Reading, Signal
+from apps.incidents.models.signals import (
+    Group,
+    GroupingRule,
+    KeyDay,
+    MessageTemplate,
+    Reading,
+    Signal,
+)
 
 __all__ = [
     "Containment",
@@ -12,6 +19,7 @@ __all__ = [
     "GroupingRule",
     "ImportedRun",
     "Incident",
+    "KeyDay",
     "Lesson",
     "Link",
     "MessageTemplate",

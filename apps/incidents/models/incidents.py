@@ -150,6 +150,10 @@ class Corrective(models.Model):
     checked_at = models.DateTimeField(null=True)
     checked_by_label = models.CharField(max_length=200, blank=True)
     checked_words = models.TextField(blank=True)
+    # When its owner, who leads, and who has to look were told; each hears of it once.
+    reminded_at = models.DateTimeField(null=True)
+    escalated_at = models.DateTimeField(null=True)
+    check_told_at = models.DateTimeField(null=True)
     # Set when what it should have prevented came back, or the check found that it did not help.
     failed_at = models.DateTimeField(null=True)
 
@@ -164,6 +168,11 @@ class Corrective(models.Model):
         ]
         indexes = [
             models.Index(fields=["due_on"], name="corrective_due"),
+            models.Index(
+                fields=["due_on"],
+                condition=Q(done_at__isnull=True, failed_at__isnull=True),
+                name="corrective_to_do",
+            ),
             models.Index(
                 fields=["check_on"],
                 condition=Q(checked_at__isnull=True, check_on__isnull=False),

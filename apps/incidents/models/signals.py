@@ -47,6 +47,7 @@ class Group(models.Model):
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     snoozed_until = models.DateTimeField(null=True)
     snoozed_why = models.CharField(max_length=300, blank=True)
+    jumped_on = models.DateField(null=True)
 
     objects: ClassVar[models.Manager[Group]] = models.Manager()
 
@@ -113,6 +114,22 @@ class Signal(models.Model):
 
     def __str__(self) -> str:
         return str(self.event_id)
+
+
+class KeyDay(models.Model):
+    """How many signals of one key came on a day (UTC): a jump is seen without counting them."""
+
+    key = models.CharField(max_length=64)
+    day = models.DateField()
+    count = models.PositiveBigIntegerField(default=0)
+
+    objects: ClassVar[models.Manager[KeyDay]] = models.Manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "day"], name="a_day_is_counted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.count} on {self.day}"
 
 
 class Reading(models.Model):

@@ -12,10 +12,14 @@ from apps.incidents.queries.containment import (
 )
 from apps.incidents.queries.duties import (
     TOLD,
+    checks,
     checks_due,
     clocks_of,
     open_clocks,
+    overdue,
+    owed_by,
     report_body,
+    unfinished,
 )
 from apps.incidents.queries.imported import batch, batches, run_of, runs_in
 from apps.incidents.queries.incidents import (
@@ -46,6 +50,7 @@ __all__ = [
     "batch",
     "batches",
     "checkpoints",
+    "checks",
     "checks_due",
     "clocks_of",
     "containments",
@@ -59,6 +64,8 @@ __all__ = [
     "offered",
     "open_clocks",
     "open_counts",
+    "overdue",
+    "owed_by",
     "owners_of",
     "person_named",
     "policy_actions",
@@ -73,6 +80,7 @@ __all__ = [
     "timeline",
     "tools_about",
     "undone",
+    "unfinished",
     "usual_checkpoint",
     "waiting",
     "workflow_named",

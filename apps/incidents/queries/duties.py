@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
 
+from apps.access.models import User
 from apps.common.clock import now
 from apps.incidents import clocks
 from apps.incidents.models import Corrective, Incident, RegulatoryClock
 from apps.incidents.queries.containment import containments
-from apps.incidents.queries.incidents import agents_of
+from apps.incidents.queries.incidents import agents_of, incidents
 from apps.incidents.rules import ASI
+from apps.incidents.states import OVER
 
 # What a report says beyond the record, by the name of its field.
 TOLD: dict[str, str] = {
@@ -93,7 +96,31 @@ def report_body(incident: Incident, told: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def checks_due() -> QuerySet[Corrective]:
+def checks() -> QuerySet[Corrective]:
     """Corrections whose effect is to be looked at by now."""
     rows = Corrective.objects.filter(check_on__lte=now().date(), checked_at=None)
-    return rows.select_related("finding__incident", "owner").order_by("check_on")
+    return rows.select_related("finding__incident__commander", "owner").order_by("check_on")
+
+
+def unfinished(*, before: dt.date | None = None) -> QuerySet[Corrective]:
+    """Corrections that were not done, and have not failed, of incidents that are not over;
+    `before`: only those whose last day was before it."""
+    rows = Corrective.objects.filter(done_at=None, failed_at=None)
+    if before is not None:
+        rows = rows.filter(due_on__lt=before)
+    rows = rows.exclude(finding__incident__status__in=OVER)
+    return rows.select_related("finding__incident__commander", "owner").order_by("due_on")
+
+
+def checks_due(reader: User) -> QuerySet[Corrective]:
+    return checks().filter(finding__incident__in=incidents(reader, status=""))
+
+
+def overdue(reader: User) -> QuerySet[Corrective]:
+    rows = unfinished(before=now().date())
+    return rows.filter(finding__incident__in=incidents(reader, status=""))
+
+
+def owed_by(reader: User) -> QuerySet[Corrective]:
+    """What the reader has to do about incidents, the most urgent first."""
+    return unfinished().filter(owner=reader, finding__incident__in=incidents(reader, status=""))

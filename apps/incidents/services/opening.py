@@ -42,12 +42,13 @@ def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
     else:
         source = SOURCES[group.source]
         about = f" ({group.tool})" if group.tool else ""
+        often = ", far more often than it used to" if group.jumped_on else ""
         incident = Incident(
             title=f"{source.words}{about}"[:200],
             summary=str(group.template),
             kind=source.kind,
             severity=source.severity,
-            told_by=source.words,
+            told_by=source.words + often,
             occurred_at=group.first_at,
             detected_at=now(),
         )
@@ -55,7 +56,7 @@ def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
         record(
             type="incident.opened",
             object=incident,
-            reason=source.words,
+            reason=source.words + often,
             after={"severity": source.severity, "group": group.key},
         )
         fresh = True

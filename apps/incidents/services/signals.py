@@ -20,7 +20,7 @@ from apps.incidents.grouping.templates import Template, Tree
 from apps.incidents.models import Group, GroupingRule, MessageTemplate, Reading, Signal
 from apps.incidents.queries.sources import raws_of
 from apps.incidents.rules import SOURCES, WINDOW, Raw, opens
-from apps.incidents.services import opening
+from apps.incidents.services import jumps, opening
 from apps.ledger.models import LedgerEvent
 from apps.ledger.services import record
 
@@ -86,6 +86,7 @@ def take(raws: Sequence[Raw]) -> int:
             for raw, _, key in keyed
         ]
     )
+    jumps.count([(key, raw.at.date()) for raw, _, key in keyed])
     by_group: dict[uuid.UUID, list[Raw]] = {}
     for raw, _, key in keyed:
         by_group.setdefault(groups[key].pk, []).append(raw)
@@ -158,7 +159,8 @@ def look_at(group: Group, raws: Sequence[Raw]) -> None:
         return
     since = max(raw.at for raw in raws) - WINDOW
     lately = Signal.objects.filter(group=group, at__gte=since)[:100].count()
-    if opens(group.source, lately, grave=any(raw.grave for raw in raws)):
+    many = opens(group.source, lately, grave=any(raw.grave for raw in raws))
+    if many or jumps.note(group, max(raw.at for raw in raws).date()):
         opening.open_for(group, raws)
 
 

@@ -34,7 +34,8 @@ def incidents(request: PersonRequest) -> HttpResponse:
     rows = queries.incidents(request.user, status=status, **filters)
     counts = queries.open_counts(request.user)
     context = {
-        "checks": queries.checks_due()[:20],
+        "checks": queries.checks_due(request.user)[:20],
+        "late": queries.overdue(request.user)[:20],
         "page": page(request, rows, field="detected_at"),
         "filters": filters,
         "status": status,
@@ -123,6 +124,7 @@ def show(
         "severities": Severity.choices,
         "types": ActionType.choices,
         "today": timezone.localdate().isoformat(),
+        "day": timezone.localdate(),
         "check_day": duties.check_day(timezone.now()).isoformat(),
         "commands": queries.may_judge(user, found),
         "problem": problem,

@@ -1,0 +1,47 @@
+"""Failures counted by the day, and a day on which one comes far more often than it used to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
+
+from django.db.models import F, Q, Sum
+
+from apps.incidents.jumps import DAYS, jump
+from apps.incidents.models import Group, GroupingRule, KeyDay
+from apps.ledger.services import record
+
+KEPT = dt.timedelta(days=DAYS + 2)
+
+
+def count(seen: Iterable[tuple[str, dt.date]]) -> None:
+    """Adds signals to the days of their keys. By who holds the reading: nobody else counts."""
+    for (key, day), number in Counter(seen).items():
+        rows = KeyDay.objects.filter(key=key, day=day)
+        if not rows.update(count=F("count") + number):
+            KeyDay.objects.create(key=key, day=day, count=number)
+            KeyDay.objects.filter(key=key, day__lt=day - KEPT).delete()
+
+
+def note(group: Group, day: dt.date) -> bool:
+    """Whether the group's failure jumped on this day; told to the ledger once a day. What was put
+    into the group by people counts with it."""
+    keys = [group.key, *GroupingRule.objects.filter(into=group, ended_at=None).values_list(
+        "key", flat=True)]  # fmt: skip
+    rows = KeyDay.objects.filter(key__in=keys, day__gt=day - KEPT)
+    counts = dict(rows.values_list("day").annotate(Sum("count")).order_by("day"))
+    found = jump(counts, group.first_at.date(), day)
+    if found is None:
+        return False
+    fresh = Group.objects.filter(Q(jumped_on=None) | Q(jumped_on__lt=day), pk=group.pk)
+    if fresh.update(jumped_on=day):
+        group.jumped_on = day
+        record(
+            type="incident.rate_jumped",
+            object=group,
+            reason=found.words,
+            typed=False,
+            after={"today": found.today, "mean": f"{found.mean:.2f}", "p": f"{found.chance:.2g}"},
+        )
+    return True

@@ -1,0 +1,75 @@
+"""Corrections that are late, and checks that are due: each told once, to who can do something."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+
+from apps.access.models import User
+from apps.common.clock import now
+from apps.incidents import queries
+from apps.incidents.models import Corrective, Incident
+from apps.incidents.services import tidings
+from apps.ledger.services import record
+
+ESCALATED_AFTER = dt.timedelta(days=7)
+MOST = 100
+
+
+def remind_due() -> int:
+    """The owner of a correction hears on the day after its last; a week later whoever leads the
+    incident does (all who can answer it, where nobody leads); who leads also hears when it is time
+    to look whether it helped. Answers how many were told of."""
+    return remind_owners() + escalate() + remind_of_checks()
+
+
+def remind_owners() -> int:
+    rows = queries.unfinished(before=now().date()).filter(reminded_at=None)
+    return sum(
+        once(row, "reminded_at", "incident.action_reminded", [row.owner], "Your correction is late")
+        for row in rows[:MOST]
+    )
+
+
+def escalate() -> int:
+    rows = queries.unfinished(before=now().date() - ESCALATED_AFTER).filter(escalated_at=None)
+    return sum(
+        once(row, "escalated_at", "incident.action_escalated", leads(row), "Late for a week")
+        for row in rows[:MOST]
+    )
+
+
+def remind_of_checks() -> int:
+    rows = queries.checks().filter(check_told_at=None)
+    return sum(
+        once(
+            row, "check_told_at", "incident.check_reminded", leads(row), "Time to see if it helped"
+        )
+        for row in rows[:MOST]
+    )
+
+
+def leads(row: Corrective) -> list[User]:
+    incident: Incident = row.finding.incident
+    if incident.commander is not None and incident.commander.is_active:
+        return [incident.commander]
+    return tidings.responders(incident)
+
+
+@transaction.atomic
+def once(row: Corrective, stamp: str, act: str, people: Iterable[User], words: str) -> bool:
+    """Whoever stamps it tells of it: two sweeps at once tell once."""
+    unstamped: dict[str, Any] = {stamp: None}
+    if not Corrective.objects.filter(pk=row.pk, **unstamped).update(**{stamp: now()}):
+        return False
+    told = list(people)
+    tidings.tell(row.finding.incident, told, f"{words}: {row}", urgent=True)
+    record(
+        type=act,
+        object=row.finding.incident,
+        after={"action": row.pk, "due_on": row.due_on, "told": [person.pk for person in told]},
+    )
+    return True
