@@ -56,6 +56,9 @@ def people() -> tuple[DemoPerson, ...]:
         DemoPerson(
             "operator", "Sam Whitlock", "finance", ("operator",), "runs the agents, owns them"
         ),
+        DemoPerson(
+            "oncall", "Rui Santos", "it", ("operator",), "is called when agents go wrong; owns none"
+        ),
         DemoPerson("admin", "Mika Laine", "it", ("administrator",), "registers, grants, activates"),
     )
 

@@ -7,6 +7,7 @@ from django import forms
 
 from apps.access.matrix import ROLES
 from apps.access.models import User
+from apps.common.inputs import DayInput
 
 
 class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -64,11 +65,9 @@ class RoleForm(forms.Form):
     since = forms.DateField(
         required=False,
         label="Limited to events from",
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
     )
-    until = forms.DateField(
-        required=False, label="and to", widget=forms.DateInput(attrs={"type": "date"})
-    )
+    until = forms.DateField(required=False, label="and to", widget=DayInput())
 
     def scope(self) -> dict[str, Any]:
         """What an auditor's role is limited to."""

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from apps.audit.packs.controls import CONTROLS
+from apps.common.inputs import DayInput
 
 
 class PackForm(forms.Form):
@@ -15,10 +16,8 @@ class PackForm(forms.Form):
         choices=[(code, f"{code} {control.title}") for code, control in CONTROLS.items()],
         initial="GC-02",
     )
-    since = forms.DateField(label="From (UTC)", widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(
-        label="To and with (UTC)", widget=forms.DateInput(attrs={"type": "date"})
-    )
+    since = forms.DateField(label="From (UTC)", widget=DayInput())
+    until = forms.DateField(label="To and with (UTC)", widget=DayInput())
     sample_size = forms.IntegerField(
         label="Rows in the sample", min_value=0, max_value=1_000, initial=25
     )

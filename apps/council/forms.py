@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from apps.access.models import User
 from apps.approvals.models import Checkpoint
+from apps.common.inputs import MomentInput
 from apps.council.states import PERIOD_WORDS, Function, MeasureKind, MotionClass
 from apps.policies.models import Policy
 from apps.policies.states import VersionStatus
@@ -166,7 +167,5 @@ def named(kind: str, rows: QuerySet[Any], code: str, words: str) -> list[tuple[s
 
 class SittingForm(forms.Form):
     title = forms.CharField(max_length=200)
-    starts_at = forms.DateTimeField(
-        label="Begins", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
-    )
+    starts_at = forms.DateTimeField(label="Begins", widget=MomentInput())
     place = forms.CharField(max_length=200, required=False)

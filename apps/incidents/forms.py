@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django import forms
 
+from apps.common.inputs import MomentInput
 from apps.incidents.states import Kind, Severity
 from apps.orchestration.models import Run
 from apps.registry.models import Agent
@@ -29,7 +30,7 @@ class ReportForm(forms.Form):
     occurred_at = forms.DateTimeField(
         required=False,
         label="When it happened",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        widget=MomentInput(),
     )
 
     def clean_run(self) -> list[Run]:

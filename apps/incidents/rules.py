@@ -23,6 +23,7 @@ SOURCES: dict[str, Source] = {
     "action.in_doubt": Source("Nobody knows whether an action happened", 3, 1),
     "action.failed": Source("An action failed", 4, 5),
     "action.undone": Source("An action was taken back", 3, 1, "event"),
+    "action.objected": Source("Others objected to what an action did", 3, 1, "event"),
     "action.undo_refused": Source("An action could not be taken back", 3, 1, "event"),
     "action.denied": Source("The gate refused an action", 4, 5, "near_miss"),
     "step.dead": Source("A step gave up", 3, 1),

@@ -164,6 +164,7 @@ ACTS: dict[str, str] = {
     "action.in_doubt": "Outcome of an action unknown",
     "action.undone": "Action undone",
     "action.undo_refused": "Undo refused",
+    "action.objected": "Others objected to what an action did",
     "action.reported": "Outcome reported by the agent",
     "circuit.opened": "Circuit opened",
     "limit.changed": "Limit changed",

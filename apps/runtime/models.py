@@ -158,6 +158,8 @@ class Effect(models.Model):
     after = models.JSONField(null=True)
     begun_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    # When somebody outside said that it must not stand.
+    objected_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[Effect]] = models.Manager()
 

@@ -60,6 +60,26 @@ def report(
     )
 
 
+@transaction.atomic
+def objected(*, idem_key: str, reason: str) -> bool:
+    """Somebody outside (a bank, a recipient) said that what an action did must not stand, or would
+    not do its part. The record stays as it is; that it was said is an act of its own, once per
+    effect. False: it was said before, or there is no such effect."""
+    rows = Effect.objects.filter(pk=idem_key, objected_at=None)
+    if not rows.update(objected_at=now()):
+        return False
+    effect = Effect.objects.select_related("action").get(pk=idem_key)
+    record(
+        type="action.objected",
+        object=effect.action,
+        outcome="failed",
+        reason=reason[:500],
+        run_id=effect.action.run_id,
+        typed=False,
+    )
+    return True
+
+
 def go_on() -> int:
     """Carries on with outside calls that people have decided; finds what a lost signal missed."""
     moment = now()

@@ -15,7 +15,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--full", action="store_true", help="longer rounds, steadier figures")
     parser.add_argument(
-        "--only", default="", help="verdicts, http, celery, proofs, desk, logs or rest"
+        "--only",
+        default="",
+        help="verdicts, http, celery, proofs, desk, record, trail, logs, signals, contain or rest",
     )
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -44,7 +46,18 @@ def measure(options: argparse.Namespace) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from tests.bench import at_rest, desk, logs, proofs, record, runs, signals, trail, verdicts
+    from tests.bench import (
+        at_rest,
+        contain,
+        desk,
+        logs,
+        proofs,
+        record,
+        runs,
+        signals,
+        trail,
+        verdicts,
+    )
     from tests.bench.place import Row, table
 
     call_command("migrate", verbosity=0)
@@ -60,6 +73,7 @@ def measure(options: argparse.Namespace) -> None:
         "trail": trail.trail,
         "logs": logs.logs,
         "signals": signals.signals,
+        "contain": contain.contain,
         **({"rest": at_rest.at_rest} if sqlite else {}),
     }
     wanted = options.only.split(",") if options.only else list(recipes)

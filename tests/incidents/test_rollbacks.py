@@ -53,6 +53,26 @@ def test_it_says_beforehand_what_can_be_taken_back(
     assert "changed" in found[1].words
 
 
+def test_what_the_window_wrote_later_itself_does_not_count_as_changed(
+    reported: Make, ready: Agent, shelf: Shelf, chair: User, operator: User
+) -> None:
+    """Three writes to one record, each upon the last: all go, unless somebody came in between."""
+    for amount in (1, 2, 3):
+        assert put(ready, thing="book", amount=amount).status == "done"
+    row = reported()
+    containment.contain(
+        actor=chair, incident=row, wishes=[Wish("agent", "clerk", "suspend")], reason="Stop."
+    )
+    window = ("clerk", now() - dt.timedelta(hours=1), now())
+    assert [item.status for item in foreseen(*window)] == ["waiting"] * 3
+    shelf.stock["book"] = 50
+    assert [item.status for item in foreseen(*window)] == ["changed"] * 3
+    shelf.stock["book"] = 6
+    begin(operator, row)
+    assert rollbacks.work_off() == 3
+    assert shelf.stock == {"book": 0}
+
+
 def test_each_is_taken_back_newest_first_and_one_that_cannot_keeps_nobody(
     busy: Incident, operator: User, shelf: Shelf
 ) -> None:

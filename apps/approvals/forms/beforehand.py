@@ -13,6 +13,7 @@ from apps.access.models import User
 from apps.approvals.models import Checkpoint, Queue
 from apps.approvals.states import Choice
 from apps.common.clock import now
+from apps.common.inputs import MomentInput
 from apps.registry.models import Agent, Tool
 
 LIMIT = re.compile(r"^\s*([\w.-]+)\s*(<=|>=|=|in)\s*(.+?)\s*$")
@@ -75,12 +76,10 @@ class FreezeForm(forms.Form):
     )
     starts_at = forms.DateTimeField(
         label="From",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        widget=MomentInput(),
         help_text="In your zone.",
     )
-    ends_at = forms.DateTimeField(
-        label="Until", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
-    )
+    ends_at = forms.DateTimeField(label="Until", widget=MomentInput())
     reason = forms.CharField(max_length=300, label="Why")
 
     def __init__(self, *args: Any, **more: Any) -> None:

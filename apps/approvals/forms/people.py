@@ -10,6 +10,7 @@ from apps.access.queries import holders
 from apps.approvals.models import Queue
 from apps.approvals.queries import own_queue_ids
 from apps.common.clock import now
+from apps.common.inputs import DayInput
 from apps.registry.states import Risk
 
 
@@ -23,7 +24,7 @@ class DelegationForm(forms.Form):
         required=False,
         label="From",
         help_text="Empty: from now on. A day to come begins at midnight in your zone.",
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
     )
     days = forms.IntegerField(min_value=1, max_value=60, initial=7, label="For days")
     reason = forms.CharField(max_length=300, initial="Out of office")

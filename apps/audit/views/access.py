@@ -14,6 +14,7 @@ from apps.audit.queries import access as queries
 from apps.audit.queries.scope import require_whole
 from apps.audit.rules.review import WORDS
 from apps.audit.services import review as services
+from apps.common.inputs import DayInput
 from apps.common.middleware import told
 
 KINDS = {
@@ -27,7 +28,7 @@ KINDS = {
 
 class ReviewForm(forms.Form):
     title = forms.CharField(max_length=120)
-    due_on = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), label="Due on")
+    due_on = forms.DateField(widget=DayInput(), label="Due on")
 
 
 @needs("audit.view")

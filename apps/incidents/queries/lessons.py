@@ -3,17 +3,19 @@ that moment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Q, QuerySet
 
+from apps.common import diffing
 from apps.incidents.models import Corrective, Incident, Lesson, Signal
 from apps.incidents.states import ActionType, LinkKind
 from apps.policies.bench import Bench, rules_in_force, rules_with, specs
 from apps.policies.models import PolicyVersion
 from apps.policies.proof import holds_up
 from apps.policies.rules import GRANTS, Judgement
+from apps.policies.text import pieces
 from apps.runtime.models import Action
 
 OFFERED = 50
@@ -40,6 +42,9 @@ class PolicyAction:
     action: Corrective
     draft: PolicyVersion | None = None
     lessons: list[Replayed] = field(default_factory=list)
+    before: PolicyVersion | None = None
+    after: PolicyVersion | None = None
+    clauses: list[diffing.Line] = field(default_factory=list)
 
     @property
     def green(self) -> bool:
@@ -73,6 +78,7 @@ def replayed(action: Corrective) -> PolicyAction:
     if draft is not None:
         then = Bench(rules_with(draft), known).judge_all(requests)
     acts = Action.objects.in_bulk([lesson.action_ref for lesson in lessons])
+    before, after = then_and_now(action.policy, acts.values(), draft)
     return PolicyAction(
         action,
         draft,
@@ -80,7 +86,32 @@ def replayed(action: Corrective) -> PolicyAction:
             line(lesson, acts.get(lesson.action_ref), one, other)
             for lesson, one, other in zip(lessons, now, then, strict=True)
         ],
+        before,
+        after,
+        clauses(before, after),
     )
+
+
+def then_and_now(
+    policy: str, acts: Iterable[Action], draft: PolicyVersion | None
+) -> tuple[PolicyVersion | None, PolicyVersion | None]:
+    """The version of the policy that was in force when the first of the actions was judged, and
+    the draft or what is in force now."""
+    first = min((act.at for act in acts), default=None)
+    rows = PolicyVersion.objects.filter(policy__slug=policy).select_related("policy")
+    before = rows.filter(activated_at__lte=first).order_by("-activated_at") if first else rows[:0]
+    return before.first(), draft or rows.filter(status="in_force").first()
+
+
+def clauses(before: PolicyVersion | None, after: PolicyVersion | None) -> list[diffing.Line]:
+    """The rules that differ, whole, before and after; [] where nothing does."""
+    if before is None or after is None or before.pk == after.pk:
+        return []
+    old = [piece.text for piece in pieces(before.text)]
+    new = [piece.text for piece in pieces(after.text)]
+    gone = [text for text in old if text not in new]
+    come = [text for text in new if text not in old]
+    return diffing.lines("\n\n".join(gone), "\n\n".join(come))
 
 
 def line(lesson: Lesson, action: Action | None, now: Judgement, then: Judgement | None) -> Replayed:

@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.incidents.models import Incident, Rollback
 from apps.incidents.states import ItemStatus
+from apps.registry.rules import held_keys
 from apps.runtime import gate
 from apps.runtime.models import Action, Effect
 from apps.runtime.states import ActionStatus, EffectStatus
@@ -26,7 +27,8 @@ class Foreseen:
 
 def foreseen(agent_slug: str, since: dt.datetime, until: dt.datetime) -> list[Foreseen]:
     """Item by item what a rollback of the window would do. Whether somebody has changed a record
-    since is asked of its system; where that cannot tell, the undo itself looks again."""
+    since is asked of its system, as it will be once what the window wrote later is taken back;
+    where that cannot tell, the undo itself looks again."""
     acts = list(
         Action.objects.filter(
             agent__slug=agent_slug, at__gte=since, at__lte=until,
@@ -37,10 +39,14 @@ def foreseen(agent_slug: str, since: dt.datetime, until: dt.datetime) -> list[Fo
         .order_by("-at", "-pk")[:MOST]
     )  # fmt: skip
     effects = Effect.objects.in_bulk([act.idem_key for act in acts])
-    return [judged(act, effects.get(act.idem_key)) for act in acts]
+    taken_back: dict[str, dict[str, Any]] = {}
+    return [judged(act, effects.get(act.idem_key), taken_back) for act in acts]
 
 
-def judged(action: Action, effect: Effect | None) -> Foreseen:
+def judged(
+    action: Action, effect: Effect | None, taken_back: dict[str, dict[str, Any]]
+) -> Foreseen:
+    """`taken_back`: what each record will be by what was judged before (and was written later)."""
     tool = action.tool
     if action.status == ActionStatus.IN_DOUBT:
         words = "Nobody knows whether it happened; say so first."
@@ -53,9 +59,15 @@ def judged(action: Action, effect: Effect | None) -> Foreseen:
     if effect is None or effect.status not in (EffectStatus.DONE, EffectStatus.UNDOING):
         return Foreseen(action, ItemStatus.NEVER, "It left nothing to take back.")
     current = gate.foreseen(tool=action.tool_name, arguments=action.arguments)
-    if changed := differing(effect.after or {}, current.before if current else {}):
+    keys = held_keys(tool.spec, action.arguments)
+    found = {**current.before} if current else {}
+    for key in keys:
+        found |= {name: value for name, value in taken_back.get(key, {}).items() if name in found}
+    if changed := differing(effect.after or {}, found):
         words = f"Somebody has changed {', '.join(changed)} since."
         return Foreseen(action, ItemStatus.CHANGED, words)
+    for key in keys:
+        taken_back.setdefault(key, {}).update(effect.before or {})
     return Foreseen(action, ItemStatus.WAITING, "Will be taken back.")
 
 

@@ -93,7 +93,7 @@ def rollback(request: PersonRequest, number: int) -> HttpResponse:
     slug = typed.get("agent", agents[0].slug if agents else "")
     begin = found.occurred_at or found.detected_at
     since = moment_of(typed.get("since", "")) or begin - dt.timedelta(hours=1)
-    until = moment_of(typed.get("until", "")) or timezone.now()
+    until = moment_of(typed.get("until", "")) or whole_minute(timezone.now())
     known = next((agent for agent in agents if agent.slug == slug), None)
     problem = ""
     if request.method == "POST":
@@ -121,6 +121,11 @@ def rollback(request: PersonRequest, number: int) -> HttpResponse:
         "typed": request.POST,
     }
     return render(request, "incidents/rollback.html", context, status=409 if problem else 200)
+
+
+def whole_minute(moment: dt.datetime) -> dt.datetime:
+    """The next whole minute: a field for moments shows no seconds, and none may be lost by it."""
+    return moment.replace(second=0, microsecond=0) + dt.timedelta(minutes=1)
 
 
 def moment_of(text: str) -> dt.datetime | None:

@@ -22,6 +22,9 @@ TROUBLES = (
     "same_number",
 )
 CENT = Decimal("0.01")
+# The supplier whose account was changed six weeks ago by an e-mail that nobody called back about:
+# older than the 30 days that the policies look at. It has one small order, still open.
+MISLED, MISLED_DAYS, MISLED_ORDER = "V1018", 41, "PO-27001"
 
 
 @dataclass(frozen=True)

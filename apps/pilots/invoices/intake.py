@@ -1,4 +1,5 @@
-"""The watched folder: files dropped into var/invoices/in become runs."""
+"""The watched folders: files dropped into var/invoices/in become runs, and the bank's reports in
+var/invoices/bank say which payments it refused."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from apps.common.errors import Invalid
-from apps.pilots.invoices import feeder, services
+from apps.pilots.invoices import bank, feeder, services
 from apps.pilots.invoices.knowledge import folder
 from apps.pilots.invoices.ubl import LARGEST
 
@@ -24,9 +25,13 @@ def sweep() -> None:
     """Takes in what lies in the folder; in the demonstration also lets new invoices arrive."""
     if settings.DEMO:
         feeder.feed()
+        feeder.answer()
     for path in sorted(folder("in").iterdir())[:MOST_AT_ONCE]:
         if path.is_file() and not path.name.startswith(".") and settled(path):
             take(path)
+    for path in sorted(folder("bank").iterdir())[:MOST_AT_ONCE]:
+        if path.is_file() and not path.name.startswith(".") and settled(path):
+            take_report(path)
 
 
 def settled(path: Path) -> bool:
@@ -47,6 +52,22 @@ def take(path: Path) -> None:
         services.receive(actor=None, content=content, filename=path.name, source="folder")
     except Invalid as error:
         log.warning("%s was refused: %s", path.name, error.sentence)
+        put_away(path, "refused")
+        return
+    except OSError as error:
+        log.warning("%s cannot be read: %s", path.name, error)
+        return
+    put_away(path, "done")
+
+
+def take_report(path: Path) -> None:
+    """Twice changes nothing: a payment is refused once."""
+    try:
+        for refusal in bank.refusals(path.read_bytes()):
+            if not services.refuse_payment(refusal):
+                log.warning("%s: %s was not refused anew.", path.name, refusal.reference)
+    except bank.UnreadableReport as error:
+        log.warning("%s was refused: %s", path.name, error)
         put_away(path, "refused")
         return
     except OSError as error:

@@ -133,6 +133,10 @@ class Payment(models.Model):
     pay_on = models.DateField()
     scheduled_at = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True)
+    # What the bank said where it did not carry the payment out.
+    refused_at = models.DateTimeField(null=True)
+    refused_code = models.CharField(max_length=4, blank=True)
+    refused_why = models.TextField(blank=True)
 
     objects: ClassVar[models.Manager[Payment]] = models.Manager()
 
@@ -143,3 +147,8 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency} on {self.pay_on}"
+
+    @property
+    def reference(self) -> str:
+        """By which the bank knows it (ISO 20022, end-to-end identification)."""
+        return f"PAY-{self.pk}"

@@ -18,9 +18,11 @@ from apps.approvals.services import (
     save_calendar,
     save_template,
 )
+from apps.common.acting import acting
 from apps.common.clock import now
 from apps.orchestration.services import install_workflow
 from apps.pilots.invoices.checks import iban_of
+from apps.pilots.invoices.generator import MISLED, MISLED_DAYS, MISLED_ORDER
 from apps.pilots.invoices.models import PurchaseOrder, Supplier
 from apps.pilots.invoices.policies import POLICIES
 from apps.pilots.invoices.specs import KNOWN_ADDRESSES, OUTSIDE_TOOL, TOOLS
@@ -265,9 +267,30 @@ def seed_master_data() -> None:
             known_since=since,
             payment_days=chance.choice([14, 30, 45]),
         ).save()
-    suppliers = list(Supplier.objects.all())
+    mislead(moment)
+    suppliers = list(Supplier.objects.exclude(number=MISLED))
     PurchaseOrder.objects.bulk_create(
         [an_order(index, chance, suppliers, moment) for index in range(ORDERS)]
+    )
+
+
+def mislead(moment: dt.datetime) -> None:
+    chance = random.Random(MISLED)  # noqa: S311 - a demonstration, the same each time
+    supplier = Supplier.lock_by_number(MISLED)
+    with acting(label="Vendor master data", reason="As the supplier's e-mail asked."):
+        supplier.compare_and_set(
+            where={"version": supplier.version},
+            iban=iban_of("DE", f"{chance.randrange(10**17, 10**18)}"),
+            iban_since=moment - dt.timedelta(days=MISLED_DAYS),
+            version=supplier.version + 1,
+        )
+    PurchaseOrder.objects.create(
+        number=MISLED_ORDER,
+        supplier=supplier,
+        ordered_at=moment - dt.timedelta(days=30),
+        amount=6_480_00,
+        received=6_480_00,
+        description="Cleaning of the halls",
     )
 
 

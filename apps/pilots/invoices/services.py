@@ -12,11 +12,12 @@ from apps.common.clock import now
 from apps.common.errors import Absent, Invalid
 from apps.orchestration.models import Run
 from apps.orchestration.services import start_run
-from apps.pilots.invoices import ubl
+from apps.pilots.invoices import bank, ubl
 from apps.pilots.invoices.knowledge import folder
-from apps.pilots.invoices.models import InvoiceDocument
+from apps.pilots.invoices.models import InvoiceDocument, Payment
 from apps.registry.models import AgentCredential
 from apps.registry.states import Kind
+from apps.runtime.outside import objected
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,21 @@ def remember(digest: str, filename: str, source: str) -> tuple[InvoiceDocument, 
     except IntegrityError:
         return InvoiceDocument.objects.get(digest=digest), False
     return row, True
+
+
+@transaction.atomic
+def refuse_payment(refusal: bank.Refusal) -> bool:
+    """Keeps what the bank said of a payment, and tells that others objected to the action behind
+    it. False: no such payment, or the bank said so before."""
+    number = refusal.reference.removeprefix("PAY-")
+    if not number.isdecimal() or len(number) > 18:
+        return False
+    rows = Payment.objects.filter(pk=int(number), refused_at=None)
+    if not rows.update(refused_at=now(), refused_code=refusal.code, refused_why=refusal.sentence):
+        return False
+    payment = Payment.objects.get(pk=int(number))
+    objected(idem_key=payment.idem_key, reason=f"The bank refused the payment. {refusal.sentence}")
+    return True
 
 
 def store(digest: str, content: bytes) -> None:
