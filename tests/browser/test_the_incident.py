@@ -106,7 +106,7 @@ def contained_and_taken_back(chair: Page, oncall: Page, payment: Payment) -> Non
     oncall.get_by_role("link", name="Take back…").click()
     oncall.locator("#agent").select_option("invoice-payables")
     oncall.get_by_role("button", name="Show").click()
-    expect(oncall.get_by_text("2 of 2 would be taken back, newest first.")).to_be_visible()
+    expect(oncall.get_by_text("2 of 2 can be taken back, newest first.")).to_be_visible()
     oncall.locator("#reason").fill("The account is not the supplier's.")
     oncall.get_by_role("button", name="Take back what is picked").click()
     while rollbacks.work_off():

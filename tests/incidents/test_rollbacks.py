@@ -11,10 +11,12 @@ from django.test import Client
 from apps.access.models import User
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
-from apps.incidents.models import Incident, RollbackItem
+from apps.common.ids import uuid7
+from apps.incidents.models import Incident, Link, RollbackItem, Signal
 from apps.incidents.queries import foreseen
 from apps.incidents.services import containment, rollbacks
 from apps.incidents.services.containment import Wish
+from apps.incidents.services.signals import catch_up
 from apps.ledger.models import LedgerEvent
 from apps.registry.models import Agent
 from tests.runtime.test_the_gate import put
@@ -71,6 +73,31 @@ def test_what_the_window_wrote_later_itself_does_not_count_as_changed(
     begin(operator, row)
     assert rollbacks.work_off() == 3
     assert shelf.stock == {"book": 0}
+
+
+def test_what_an_incident_takes_back_is_no_sign_of_another(
+    busy: Incident, operator: User, shelf: Shelf
+) -> None:
+    catch_up()
+    before = Signal.objects.count()
+    begin(operator, busy)
+    assert rollbacks.work_off() == 3
+    catch_up()
+    assert Signal.objects.count() == before
+    assert Incident.objects.count() == 1
+
+
+def test_what_the_incident_names_is_picked_before_everything_else(
+    busy: Incident, operator: User, signed_in: Callable[[User], Client]
+) -> None:
+    run, act = uuid7(), foreseen("clerk", now() - dt.timedelta(hours=1), now())[0].action
+    type(act).objects.filter(pk=act.pk).update(run_id=run)
+    at, page = f"/incidents/I-{busy.number}/rollback", signed_in(operator)
+    assert page.get(at).content.decode().count(" checked") == 3
+    Link.objects.create(incident=busy, kind="run", ref=run.hex, label="R")
+    assert page.get(at).content.decode().count(" checked") == 1
+    assert page.get(at + "?pick=all").content.decode().count(" checked") == 3
+    assert page.get(at + "?pick=none").content.decode().count(" checked") == 0
 
 
 def test_each_is_taken_back_newest_first_and_one_that_cannot_keeps_nobody(
@@ -153,7 +180,7 @@ def test_the_page_shows_the_window_and_takes_back_what_is_picked(
     page = signed_in(operator)
     at = f"/incidents/I-{busy.number}/rollback"
     shown = page.get(at).content.decode()
-    assert "3 of 3 would be taken back" in shown
+    assert "3 of 3 can be taken back" in shown
     found = foreseen("clerk", now() - dt.timedelta(hours=1), now())
     body = {"agent": "clerk", "since": (now() - dt.timedelta(hours=1)).isoformat(),
             "until": now().isoformat(), "reason": "x",

@@ -34,6 +34,7 @@ class RollbackItem(models.Model):
     rollback = models.ForeignKey(Rollback, on_delete=models.PROTECT, related_name="items")
     action = models.ForeignKey(Action, on_delete=models.PROTECT, related_name="+")
     place = models.PositiveIntegerField()
+    what = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=8, choices=ItemStatus.choices)
     words = models.CharField(max_length=300, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)

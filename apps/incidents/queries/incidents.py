@@ -58,6 +58,18 @@ def agents_of(incident: Incident) -> list[Agent]:
     return list(Agent.objects.filter(slug__in=refs).select_related("owner").order_by("slug"))
 
 
+def run_keys(incident: Incident) -> set[uuid.UUID]:
+    """The runs that the incident names."""
+    refs = incident.links.filter(kind=LinkKind.RUN).values_list("ref", flat=True)
+    return {uuid.UUID(ref) for ref in refs}
+
+
+def run_numbers(incident: Incident) -> dict[str, int]:
+    """The numbers of the runs that it names, by how it names them."""
+    rows = Run.objects.filter(pk__in=run_keys(incident))
+    return {pk.hex: number for pk, number in rows.values_list("pk", "number")}
+
+
 def owners_of(incident: Incident) -> set[int]:
     """Who answers for an agent that the incident is about."""
     return {agent.owner_id for agent in agents_of(incident)}

@@ -18,11 +18,12 @@ MOST = 500
 
 @dataclass(frozen=True)
 class Foreseen:
-    """One action, newest first: whether it would be taken back now, in words."""
+    """One action, newest first: what it did, and whether it would be taken back now, in words."""
 
     action: Action
     status: str
     words: str
+    what: str = ""
 
 
 def foreseen(agent_slug: str, since: dt.datetime, until: dt.datetime) -> list[Foreseen]:
@@ -48,27 +49,28 @@ def judged(
 ) -> Foreseen:
     """`taken_back`: what each record will be by what was judged before (and was written later)."""
     tool = action.tool
+    current = gate.foreseen(tool=action.tool_name, arguments=action.arguments)
+    what = current.sentence if current else action.purpose
     if action.status == ActionStatus.IN_DOUBT:
         words = "Nobody knows whether it happened; say so first."
-        return Foreseen(action, ItemStatus.NEVER, words)
+        return Foreseen(action, ItemStatus.NEVER, words, what)
     if tool is None or tool.executor == "agent":
         words = "The agent did this with its own hands; it is taken back there."
-        return Foreseen(action, ItemStatus.NEVER, words)
+        return Foreseen(action, ItemStatus.NEVER, words, what)
     if tool.effect == "irreversible" or not tool.compensation:
-        return Foreseen(action, ItemStatus.NEVER, "What it did cannot be undone.")
+        return Foreseen(action, ItemStatus.NEVER, "What it did cannot be undone.", what)
     if effect is None or effect.status not in (EffectStatus.DONE, EffectStatus.UNDOING):
-        return Foreseen(action, ItemStatus.NEVER, "It left nothing to take back.")
-    current = gate.foreseen(tool=action.tool_name, arguments=action.arguments)
+        return Foreseen(action, ItemStatus.NEVER, "It left nothing to take back.", what)
     keys = held_keys(tool.spec, action.arguments)
     found = {**current.before} if current else {}
     for key in keys:
         found |= {name: value for name, value in taken_back.get(key, {}).items() if name in found}
     if changed := differing(effect.after or {}, found):
         words = f"Somebody has changed {', '.join(changed)} since."
-        return Foreseen(action, ItemStatus.CHANGED, words)
+        return Foreseen(action, ItemStatus.CHANGED, words, what)
     for key in keys:
         taken_back.setdefault(key, {}).update(effect.before or {})
-    return Foreseen(action, ItemStatus.WAITING, "Will be taken back.")
+    return Foreseen(action, ItemStatus.WAITING, "", what)
 
 
 def differing(written: dict[str, Any], found: dict[str, Any]) -> list[str]:

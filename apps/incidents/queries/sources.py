@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from apps.approvals.models import ApprovalRequest
-from apps.incidents.models import ImportedRun
+from apps.incidents.models import ImportedRun, RollbackItem
 from apps.incidents.rules import Raw
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Step
@@ -21,13 +21,16 @@ def raws_of(events: Sequence[LedgerEvent]) -> list[Raw]:
     requests = ApprovalRequest.objects.select_related("agent").in_bulk(
         ids(events, "approvals.approvalrequest")
     )
+    ours = taken_back(actions)
     imported = ImportedRun.objects.in_bulk(ids(events, "incidents.importedrun"))
     found = []
     for event in events:
         key = uuid_in(event.object_id)
         raw: Raw | None
         if event.object_type == "runtime.action":
-            raw = of_action(event, actions.get(key))
+            raw = (
+                None if key in ours and event.type in UNDONE else of_action(event, actions.get(key))
+            )
         elif event.object_type == "orchestration.step":
             raw = of_step(event, steps.get(key))
         elif event.object_type == "approvals.approvalrequest":
@@ -39,6 +42,16 @@ def raws_of(events: Sequence[LedgerEvent]) -> list[Raw]:
         if raw is not None:
             found.append(raw)
     return found
+
+
+UNDONE = ("action.undone", "action.undo_refused")
+
+
+def taken_back(actions: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Those that an incident's own rollback takes back: what is done about one is no sign of
+    another."""
+    rows = RollbackItem.objects.filter(action__in=list(actions))
+    return set(rows.values_list("action_id", flat=True))
 
 
 def ids(events: Sequence[LedgerEvent], label: str) -> list[uuid.UUID]:

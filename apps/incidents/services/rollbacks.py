@@ -69,7 +69,7 @@ def roll_back_window(
     RollbackItem.objects.bulk_create(
         RollbackItem(
             rollback=made, action=item.action, place=place, status=item.status,
-            words=item.words[:300], due_at=moment,
+            words=item.words[:300], what=item.what[:200], due_at=moment,
             settled_at=None if item.status == ItemStatus.WAITING else moment,
         )
         for place, item in enumerate(items)

@@ -53,13 +53,13 @@ def contain(request: PersonRequest, number: int) -> HttpResponse:
         else:
             failed = [each for each in results.values() if each.startswith(containment.FAILED)]
             if not failed:
-                words = f"{len(results)} measures are in force." if results else "Nothing stopped."
+                many = len(results)
+                words = f"{many} measure{' is' if many == 1 else 's are'} in force."
                 if found.status == Status.CONTAINED:
-                    words = (
-                        f"{found.reference} is contained. {words}"
-                        if results
-                        else (f"{found.reference} is contained.")
-                    )
+                    begin = f"{found.reference} is contained."
+                    words = f"{begin} {words}" if results else begin
+                elif not results:
+                    words = "Nothing stopped."
                 return told(request, words, url_of(found))
             problem = "Not everything could be stopped."
             targets = queries.targets(found)
@@ -95,7 +95,7 @@ def rollback(request: PersonRequest, number: int) -> HttpResponse:
     since = moment_of(typed.get("since", "")) or begin - dt.timedelta(hours=1)
     until = moment_of(typed.get("until", "")) or whole_minute(timezone.now())
     known = next((agent for agent in agents if agent.slug == slug), None)
-    problem = ""
+    problem, only = "", set[uuid.UUID]()
     if request.method == "POST":
         try:
             only = {uuid.UUID(text) for text in request.POST.getlist("item")}
@@ -108,14 +108,26 @@ def rollback(request: PersonRequest, number: int) -> HttpResponse:
         else:
             return told(request, "It is being taken back.", f"{url_of(found)}#rollbacks")
     items = queries.foreseen(slug, since, until) if known else []
+    able = [item.action for item in items if item.status == ItemStatus.WAITING]
+    named = queries.run_keys(found)
+    linked = {act.pk for act in able if act.run_id in named}
+    pick = typed.get("pick", "named" if linked else "all")
+    picked = only if problem else linked if pick == "named" else {act.pk for act in able}
     context = {
         "incident": found,
+        "picked": picked if pick != "none" else set(),
+        "pick": pick,
+        "choices": [
+            ("named", "Of the runs that the incident names", len(linked)),
+            ("all", "Everything", len(able)),
+            ("none", "Nothing", 0),
+        ],
         "agents": agents,
         "agent": known,
         "since": since,
         "until": until,
         "items": items,
-        "able": sum(item.status == ItemStatus.WAITING for item in items),
+        "able": len(able),
         "operates": holds(request.user, "runs.operate") and queries.may_judge(request.user, found),
         "problem": problem,
         "typed": request.POST,

@@ -19,11 +19,11 @@ from apps.common.middleware import told
 from apps.common.paging import page
 from apps.incidents import clocks, queries
 from apps.incidents.forms import ReportForm
-from apps.incidents.models import Finding, Incident
+from apps.incidents.models import Finding, Incident, Link
 from apps.incidents.rules import ASI
 from apps.incidents.services import containment, duties, learning, opening
 from apps.incidents.services import incidents as services
-from apps.incidents.states import OVER, ActionType, Kind, Severity, Status
+from apps.incidents.states import OVER, ActionType, Kind, LinkKind, Severity, Status
 from apps.policies.models import Policy
 
 
@@ -46,6 +46,7 @@ def incidents(request: PersonRequest) -> HttpResponse:
     return render(request, "incidents/incidents.html", context)
 
 
+SHOWN = 60  # moments of a timeline that are not folded away
 LISTED: dict[str, str] = {"": "All", **{str(code): Status(code).label for code in OVER}}
 
 
@@ -74,6 +75,18 @@ def incident(request: PersonRequest, number: int) -> HttpResponse:
     return show(request, queries.incident_numbered(request.user, number))
 
 
+def linked(found: Incident) -> list[tuple[Link, str]]:
+    """What the incident is about, with where that is."""
+    numbers = queries.run_numbers(found)
+    pages = {LinkKind.AGENT: "registry:agent", LinkKind.RUN: "orchestration:run"}
+    rows = []
+    for link in found.links.order_by("kind", "label"):
+        name = numbers.get(link.ref) if link.kind == LinkKind.RUN else link.ref
+        page_of = pages.get(LinkKind(link.kind))
+        rows.append((link, reverse(page_of, args=[name]) if page_of and name else ""))
+    return rows
+
+
 def show(
     request: PersonRequest,
     found: Incident,
@@ -88,11 +101,12 @@ def show(
     measures = queries.containments(found)
     context = {
         "incident": found,
-        "links": found.links.order_by("kind", "label"),
+        "links": linked(found),
         "groups": found.groups.filter(merged_into=None)
         .select_related("template")
         .order_by("-last_at")[:20],
-        "lines": lines,
+        "early": lines[:-SHOWN],
+        "lines": lines[-SHOWN:],
         "more": more,
         "measures": measures,
         "owed": any(
