@@ -23,6 +23,7 @@ from apps.orchestration import definitions
 from apps.policies import shadow, snapshot
 from apps.policies.adoption import enforce
 from apps.policies.services import create_policy, save_draft
+from apps.readiness import directory as processes
 from apps.registry import directory
 from apps.registry.models import Agent, Tool
 from apps.registry.rules import ToolSpec
@@ -36,6 +37,7 @@ def fresh_process() -> Iterator[None]:
     """What a process holds must not outlive the database that it was read from."""
     snapshot.forget()
     directory.forget()
+    processes.forget()
     shadow.forget()
     shelf, known = dict(toolbox.SHELF), dict(definitions.DEFINITIONS)
     yield
@@ -45,6 +47,7 @@ def fresh_process() -> Iterator[None]:
     definitions.DEFINITIONS.update(known)
     snapshot.forget()
     directory.forget()
+    processes.forget()
 
 
 @pytest.fixture

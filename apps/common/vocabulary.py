@@ -222,6 +222,21 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "permit": ("ok", "Allows"),
         "forbid": ("warn", "Forbids"),
         "checkpoint": ("hold", "Asks people"),
+        "ceiling": ("hold", "Readiness"),
+    },
+    "readiness_level": {
+        "0": ("mute", "Not assessed"),
+        "1": ("danger", "Not yet"),
+        "2": ("warn", "Partly"),
+        "3": ("info", "Mostly"),
+        "4": ("ok", "Ready"),
+    },
+    "readiness_bound": {
+        "0": ("mute", "agents only observe"),
+        "1": ("danger", "agents only observe"),
+        "2": ("warn", "people see every change"),
+        "3": ("info", "people see at least one change in five"),
+        "4": ("ok", "no bound"),
     },
     "incident": {
         "reported": ("danger", "Open"),

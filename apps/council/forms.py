@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from apps.access.models import User
 from apps.approvals.models import Checkpoint
+from apps.common import processes
 from apps.common.inputs import MomentInput
 from apps.council.states import PERIOD_WORDS, Function, MeasureKind, MotionClass
 from apps.policies.models import Policy
@@ -39,7 +40,24 @@ class GrantMotionForm(WhyForm):
         "of EUR, USD. Amounts are mostly in cents. All must hold; empty covers every call.",
     )
     valid_days = forms.IntegerField(min_value=1, max_value=365, initial=90, label="Valid for days")
-    field_order = ("tool", "scope", "valid_days", "rationale")
+    process = forms.ChoiceField(
+        required=False,
+        help_text="Its readiness bounds what the agent may do with this permission.",
+    )
+    field_order = ("tool", "scope", "process", "valid_days", "rationale")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["process"].choices = [  # type: ignore[attr-defined]
+            ("", "As the permission that it replaces, or none"),
+            ("-", "None: nothing but the policies bounds it"),
+            *processes.choices(),
+        ]
+
+    def clean_process(self) -> str | None:
+        """None leaves it as it is, "" takes the name away."""
+        chosen = str(self.cleaned_data["process"])
+        return {"": None, "-": ""}.get(chosen, chosen)
 
     def clean_scope(self) -> dict[str, Any]:
         tool = self.cleaned_data.get("tool")

@@ -171,6 +171,7 @@ ACTS: dict[str, str] = {
     "limit.lifted": "Limit taken away",
     # orchestration
     "workflow.registered": "Workflow registered",
+    "workflow.placed": "Process of a workflow named",
     "run.started": "Run started",
     "run.finished": "Run finished",
     "run.paused": "Run paused",

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from apps.common import processes
 from apps.orchestration.states import Kind
 from apps.registry.models import Agent
 from apps.runtime.states import BudgetScope, BudgetUnit, BudgetWindow, Forced
@@ -11,6 +12,20 @@ from apps.runtime.states import BudgetScope, BudgetUnit, BudgetWindow, Forced
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
+
+
+class PlaceForm(forms.Form):
+    process = forms.ChoiceField(required=False)
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        named = self.initial.get("process", "")
+        known = [("", "None: nothing but the policies bounds it"), *processes.choices()]
+        # A name that the inventory does not know (any more) can be kept, and is not offered.
+        if named and named not in dict(known):
+            known.append((named, f"{named} (not in the inventory)"))
+        self.fields["process"].choices = known  # type: ignore[attr-defined]
 
 
 class BudgetForm(forms.Form):

@@ -9,6 +9,8 @@ urlpatterns = [
     path("", views.runs, name="runs"),
     path("attention", views.attention, name="attention"),
     path("limits", views.limits, name="limits"),
+    path("workflows", views.workflows, name="workflows"),
+    path("workflows/<slug:slug>/process", views.place, name="place-workflow"),
     *(
         path(f"limits/{kind}", views.set_limit, {"kind": kind}, name=f"set-{kind}")
         for kind in views.KINDS

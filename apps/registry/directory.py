@@ -71,14 +71,20 @@ class Directory:
 
     def permitted(self, agent_id: int, tool_name: str, moment: dt.datetime) -> bool:
         """Whether the agent holds a permission for the tool at this moment."""
+        return bool(self.grants(agent_id, tool_name, moment))
 
+    def processes(self, agent_id: int, tool_name: str, moment: dt.datetime) -> list[str]:
+        """The processes that the agent's permission for the tool names; it may name none."""
+        return [slug for slug in self.grants(agent_id, tool_name, moment) if slug]
+
+    def grants(self, agent_id: int, tool_name: str, moment: dt.datetime) -> list[str]:
         def look() -> Any:
             rows = Grant.objects.filter(agent_id=agent_id, tool__name=tool_name)
             rows = rows.filter(revoked_at__isnull=True)
-            return list(rows.values_list("starts_at", "expires_at"))
+            return list(rows.values_list("starts_at", "expires_at", "process"))
 
-        times = self.kept(("grant", agent_id, tool_name), look)
-        return any(starts <= moment < ends for starts, ends in times)
+        found = self.kept(("grant", agent_id, tool_name), look)
+        return [process for starts, ends, process in found if starts <= moment < ends]
 
     def credential(self, pk: int) -> AgentCredential | None:
         return self.key("pk", pk)

@@ -443,7 +443,12 @@ def grant(
         type="grant.given",
         object=given,
         reason=reason,
-        after={"agent": agent.slug, "tool": tool.name, "scope": given.scope},
+        after={
+            "agent": agent.slug,
+            "tool": tool.name,
+            "scope": given.scope,
+            **({"process": process} if process else {}),
+        },
     )
     return given
 

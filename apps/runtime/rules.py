@@ -35,6 +35,17 @@ class CallContext:
         """The workflow of the run that the call belongs to; the engine names it, nobody else."""
         return str(self.trigger.get("workflow", "")) if self.run_id else ""
 
+    @property
+    def process(self) -> str:
+        """The process that this workflow belongs to, "" for none; again the engine's word."""
+        return str(self.trigger.get("process", "")) if self.run_id else ""
+
+
+def placed(trigger: Mapping[str, Any], process: str) -> dict[str, Any]:
+    """The trigger of a step, with the process of its workflow and never anybody else's word."""
+    found = {**trigger, "process": process}
+    return found if process else {key: found[key] for key in found if key != "process"}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -57,10 +68,12 @@ class Outcome:
 
 
 class Work(Protocol):
-    """The step that an attempt serves, with the fences under which it holds its resources. Both
-    verbs are called inside the gate's transaction."""
+    """The step that an attempt serves, with the fences under which it holds its resources and the
+    process that its workflow belongs to now. Both verbs are called inside the gate's
+    transaction."""
 
     fences: Mapping[str, int]
+    process: str
 
     def check(self) -> None:
         """Locks the step and raises LostLease unless this worker still owns it."""

@@ -80,6 +80,7 @@ def pages() -> dict[str, tuple[str, str]]:
         "emergency": ("chair", "/council/emergency"),
         "runs": ("operator", "/runs/"),
         "run": ("operator", f"/runs/R-{run.number}"),
+        "workflows": ("operator", "/runs/workflows"),
         "attention": ("operator", "/runs/attention"),
         "limits": ("admin", "/runs/limits"),
         "limits_of": ("admin", "/runs/limits?agent=vendor-desk"),

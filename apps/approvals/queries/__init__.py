@@ -9,6 +9,7 @@ from apps.approvals.queries.automatic import (
     standing_for,
     standing_seen_by,
 )
+from apps.approvals.queries.ceilings import Ceiling, ceiling_over
 from apps.approvals.queries.evidence import (
     Pack,
     pack_of,
@@ -150,6 +151,7 @@ __all__ = [
     "VIEWS",
     "WANTED_PER_QUARTER",
     "Alike",
+    "Ceiling",
     "Inbox",
     "Insight",
     "InsightFilters",
@@ -168,6 +170,7 @@ __all__ = [
     "barred",
     "bulk_groups",
     "casts",
+    "ceiling_over",
     "checkpoints_at",
     "checkpoints_of",
     "conflicts",

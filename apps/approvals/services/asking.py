@@ -6,9 +6,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from apps.approvals import hours, queries
+from apps.approvals.ceilings import READINESS
 from apps.approvals.models import ApprovalRequest, Checkpoint, Queue, RequestCheckpoint
 from apps.approvals.rules import Need, covered
 from apps.approvals.services import ties
@@ -261,9 +262,25 @@ def checkpoints_named(asks: Sequence[CheckpointAsk]) -> dict[str, Checkpoint]:
         "queue__calendar", "queue__escalates_to__escalates_to"
     )
     found = {row.slug: row for row in rows}
+    if READINESS in names - set(found):
+        found[READINESS] = readiness_checkpoint()
     if not asks or names - set(found):
         raise Invalid("The policy asks for a checkpoint that does not exist.", "no_checkpoint")
     return found
+
+
+def readiness_checkpoint() -> Checkpoint:
+    """Where people are asked because a process is not ready, made when it is first needed: the
+    council is asked, until somebody sets up a checkpoint of this name for other people."""
+    made = Checkpoint(slug=READINESS, title="Process not ready", queue=last_resort())
+    try:
+        with transaction.atomic():
+            made.save()
+    except IntegrityError:
+        found: Checkpoint = Checkpoint.objects.select_related("queue").get(slug=READINESS)
+        return found
+    record(type="checkpoint.created", object=made)
+    return made
 
 
 def rule_snapshot(

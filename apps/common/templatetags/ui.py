@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.common import processes
 from apps.common.vocabulary import label, word_for
 
 register = template.Library()
@@ -114,6 +115,31 @@ def due(value: dt.datetime | None) -> SafeString | str:
         value.isoformat(),
         in_words(local, zone_name(local)),
         f"{span_in_words(left)} late" if left < 0 else f"due in {span_in_words(left)}",
+    )
+
+
+@register.simple_tag(takes_context=True)
+def process_named(context: RequestContext, slug: str) -> SafeString:
+    """A process that a row names by its slug: its name, how ready it is, and what that means for
+    agents. The inventory is asked once per page."""
+    kept = context.render_context
+    if "processes" not in kept:
+        kept["processes"] = processes.known()
+    found = kept["processes"].get(slug)
+    if found is None:
+        words = word_for("readiness_bound", "0")[1]
+        return format_html(
+            '<code>{}</code> {} <span class="muted small">{}</span>',
+            slug,
+            tag("warn", "Not in the inventory"),
+            words,
+        )
+    name = format_html('<a href="{}">{}</a>', found.url, found.name) if found.url else found.name
+    return format_html(
+        '{} {} <span class="muted small">{}</span>',
+        name,
+        status("readiness_level", found.level),
+        word_for("readiness_bound", found.level)[1],
     )
 
 

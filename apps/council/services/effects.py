@@ -56,6 +56,7 @@ def permission(motion: Motion) -> None:
         agent=motion.agent,
         tool=tool,
         scope=wanted["scope"],
+        process=wanted.get("process", ""),
         expires_at=now() + dt.timedelta(days=wanted["days"]),
         reason=reason,
     )

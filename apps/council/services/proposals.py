@@ -29,7 +29,8 @@ from apps.ledger.services import record
 from apps.policies import adoption, proof
 from apps.policies.models import PolicyVersion
 from apps.policies.states import VersionStatus
-from apps.registry.models import Agent, Tool
+from apps.readiness.models import Process
+from apps.registry.models import Agent, Grant, Tool
 from apps.registry.rules import scope_problem
 from apps.registry.services import unknown_argument
 from apps.registry.states import AgentStatus
@@ -114,8 +115,15 @@ def propose_grant(
     scope: dict[str, Any],
     valid_days: int,
     rationale: str,
+    process: str | None = None,
 ) -> Motion:
-    """Asks the council for a permission, or a wider scope of one that the agent holds."""
+    """Asks the council for a permission, or a wider scope of one that the agent holds. `process`
+    is the one whose readiness bounds it: "" is none, None is as the permission it replaces."""
+    if process and not Process.objects.filter(slug=process).exists():
+        raise Invalid(
+            f"There is no process called {process} in the inventory.",
+            fields={"process": ["Choose one of the inventory."]},
+        )
     problem = scope_problem(scope) or unknown_argument(tool, scope)
     if problem:
         raise Invalid(problem, fields={"scope": [problem]})
@@ -123,7 +131,16 @@ def propose_grant(
         raise Invalid("A permission lasts 1 to 365 days.", fields={"days": ["1 to 365."]})
     subject = f"grant:{agent.slug}:{tool.name}"
     refuse_second(subject)
-    wanted = {"tool": tool.name, "scope": scope, "days": valid_days, "pin": tool.pin}
+    if process is None:
+        former = Grant.objects.filter(agent=agent, tool=tool, revoked_at=None).first()
+        process = former.process if former else ""
+    wanted = {
+        "tool": tool.name,
+        "scope": scope,
+        "days": valid_days,
+        "pin": tool.pin,
+        "process": process,
+    }
     return new_motion(
         actor=actor,
         kind=Kind.GRANT,

@@ -13,6 +13,7 @@ from apps.orchestration.services.runs import (
     install_workflow,
     pause_for_agent,
     pause_run,
+    place_workflow,
     start_run,
 )
 from apps.orchestration.services.steps import (
@@ -42,6 +43,7 @@ __all__ = [
     "pause_for_agent",
     "pause_run",
     "perform_step",
+    "place_workflow",
     "relay",
     "renew_lease",
     "requeue_step",

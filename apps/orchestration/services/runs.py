@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from apps.access.models import User
 from apps.access.services import permitted
 from apps.approvals.models import ApprovalRequest
+from apps.common.acting import acting
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid
 from apps.common.numbering import save_numbered
@@ -18,6 +19,7 @@ from apps.orchestration.models import Run, Step, Workflow
 from apps.orchestration.services.moves import move_run, pause, post
 from apps.orchestration.services.undoing import stop_open_steps
 from apps.orchestration.states import ASKS, CLEARED, LIVE_RUNS, OPEN_STEPS, RunStatus, StepStatus
+from apps.readiness.models import Process
 from apps.runtime import gate
 
 PARKED = (StepStatus.AWAITING_APPROVAL, StepStatus.READY)
@@ -25,7 +27,8 @@ PARKED = (StepStatus.AWAITING_APPROVAL, StepStatus.READY)
 
 @transaction.atomic
 def install_workflow(*, definition: Definition, process: str = "") -> Workflow:
-    """Makes a registered definition known to the organisation, or notes its new version."""
+    """Makes a registered definition known to the organisation, or notes its new version. Only a
+    workflow that names no process yet takes one over from here."""
     workflow = Workflow.objects.filter(slug=definition.slug).first() or Workflow(
         slug=definition.slug
     )
@@ -33,10 +36,41 @@ def install_workflow(*, definition: Definition, process: str = "") -> Workflow:
         return workflow  # type: ignore[no-any-return]
     workflow.title = definition.title
     workflow.version = definition.version
-    workflow.process = process
+    workflow.process = workflow.process or process
     workflow.save()
     record(type="workflow.registered", object=workflow)
     return workflow
+
+
+@permitted("readiness.accept")
+@transaction.atomic
+def place_workflow(
+    *, actor: User | None, workflow: Workflow, process: str, reason: str
+) -> Workflow:
+    """Says which process a workflow belongs to ("" for none): its readiness bounds agents from
+    their next action on. Raises Invalid without a reason, and for a process that nobody knows."""
+    if not reason.strip():
+        raise Invalid("Say why.", fields={"reason": ["Say why."]})
+    if process and not Process.objects.filter(slug=process).exists():
+        raise Invalid(
+            f"There is no process called {process} in the inventory.",
+            fields={"process": ["Choose one of the inventory."]},
+        )
+    row = Workflow.lock(workflow.pk)
+    before = row.process
+    if before == process:
+        raise Conflict("It belongs to this process already.")
+    with acting(reason=reason):
+        if not row.compare_and_set(where={"process": before}, process=process):
+            raise Conflict("Somebody else has just changed this workflow.")
+        record(
+            type="workflow.placed",
+            object=row,
+            reason=reason,
+            before={"process": before},
+            after={"process": process},
+        )
+    return row
 
 
 @transaction.atomic

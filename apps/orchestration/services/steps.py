@@ -30,7 +30,7 @@ from apps.orchestration.states import BUDGET, GOING_RUNS, RunStatus, StepStatus
 from apps.registry.models import Agent
 from apps.registry.states import AgentStatus
 from apps.runtime import gate
-from apps.runtime.rules import CallContext, LostLease, Outcome
+from apps.runtime.rules import CallContext, LostLease, Outcome, placed
 from apps.runtime.toolbox import holds_resources, resources_of
 
 
@@ -41,6 +41,7 @@ class StepWork:
         self.step = step
         self.fence = step.fence
         self.fences = step.fences
+        self.process = step.run.workflow.process
 
     def check(self) -> None:
         owned = Step.objects.select_for_update().filter(
@@ -265,7 +266,9 @@ def through_the_gate(step: Step, run: Run) -> Outcome | None:
         call=CallContext(
             idem_key=step.idem_key,
             purpose=step.purpose,
-            trigger={**run.trigger, "run": run.reference, "workflow": run.workflow.slug},
+            trigger=placed(
+                {**run.trigger, "run": run.reference, "workflow": run.workflow.slug}, work.process
+            ),
             run_id=run.pk,
             step_id=step.pk,
             requester_id=run.requester_id,

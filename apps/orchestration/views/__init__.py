@@ -14,6 +14,7 @@ from apps.orchestration.views.runs import (
     runs,
     settle,
 )
+from apps.orchestration.views.workflows import place, workflows
 
 __all__ = [
     "KINDS",
@@ -25,8 +26,10 @@ __all__ = [
     "lift",
     "limits",
     "mend",
+    "place",
     "run",
     "runs",
     "set_limit",
     "settle",
+    "workflows",
 ]

@@ -125,14 +125,13 @@ def seed() -> None:
                 tool=tools[tool],
                 expires_at=now() + dt.timedelta(days=180),
                 reason=WHY,
-                process="invoice-triage",
             )
         activate_agent(actor=None, agent=agent, reason=WHY)
     for slug, title, purpose, text in POLICIES:
         policy = create_policy(actor=None, slug=slug, title=title, purpose=purpose)
         enforce(version=save_draft(actor=None, policy=policy, text=text), reason=WHY)
     seed_consent()
-    install_workflow(definition=InvoiceTriage(), process="invoice-triage")
+    install_workflow(definition=InvoiceTriage())
     seed_budgets()
 
 

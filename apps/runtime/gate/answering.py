@@ -13,10 +13,11 @@ from apps.common.rows import together
 from apps.common.writing import writing
 from apps.runtime import budgets
 from apps.runtime.gate import effects
-from apps.runtime.gate.case import Case, examine
+from apps.runtime.gate.case import Case
+from apps.runtime.gate.judging import examine
 from apps.runtime.gate.record import ask_people, list_skipped, outcome_of, tell, write
 from apps.runtime.models import Action
-from apps.runtime.rules import CallContext, Outcome, Stopped, Work
+from apps.runtime.rules import CallContext, Outcome, Stopped, Work, placed
 from apps.runtime.states import ActionStatus
 
 log = logging.getLogger(__name__)
@@ -148,13 +149,16 @@ def not_now(action: Action, stop: Stopped) -> Outcome:
     )
 
 
-def case_of(action: Action) -> Case:
+def case_of(action: Action, work: Work | None = None) -> Case:
+    """The case anew, as it was recorded; the process is the one that the workflow belongs to now,
+    where the step itself is at hand."""
     if action.agent_id is None:
         raise Stopped("not_in_standing", "There is no such agent.")
+    trigger = placed(action.trigger, work.process) if work else action.trigger
     call = CallContext(
         idem_key=action.idem_key,
         purpose=action.purpose,
-        trigger=action.trigger,
+        trigger=trigger,
         run_id=action.run_id,
         step_id=action.step_id,
         session=action.session.external_id if action.session and not action.run_id else "",

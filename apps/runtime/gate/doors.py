@@ -28,7 +28,8 @@ from apps.runtime.gate.answering import (
     set_aside,
     wait,
 )
-from apps.runtime.gate.case import Case, judge
+from apps.runtime.gate.case import Case
+from apps.runtime.gate.judging import judge
 from apps.runtime.gate.reading import Reading
 from apps.runtime.gate.record import move, outcome_of
 from apps.runtime.gate.second import ask_second, current_request
@@ -125,7 +126,7 @@ def resume(*, action_id: uuid.UUID, work: Work | None = None) -> Outcome:
 
 def use(action: Action, request: ApprovalRequest, work: Work | None) -> Outcome:
     """People said yes: everything is judged again, and what still holds is carried out."""
-    case = case_of(action)
+    case = case_of(action, work)
     stop = examined(case)
     if request.dispatch_at is not None and case.read.moment < request.dispatch_at:
         return repeat(action, work)
@@ -147,7 +148,7 @@ def after_death(action: Action, approval_id: uuid.UUID, work: Work) -> Outcome:
     """The step's earlier worker died between the use of the approval and the record of what came
     of it. Where the call had begun, the effect's own record or the tool says what happened, or a
     person must; where it had not, it is carried out if it may still be."""
-    case = case_of(action)
+    case = case_of(action, work)
     if not Effect.objects.filter(pk=action.idem_key).exists():
         request = ApprovalRequest.objects.get(pk=approval_id)
         case.approvals = tuple(sorted(asked.approved_checkpoints(request)))

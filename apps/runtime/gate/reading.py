@@ -16,6 +16,7 @@ from apps.common import clock
 from apps.common.rows import one
 from apps.policies.models import PolicyStamp
 from apps.policies.snapshot import paced_lately
+from apps.readiness.models import ReadinessStamp
 from apps.registry import directory
 from apps.registry.models import Agent, RegistryStamp
 from apps.runtime.models import Action, Budget, Circuit, Rate, Session
@@ -24,12 +25,14 @@ from apps.runtime.rules import CallContext
 
 @dataclass(frozen=True)
 class Reading:
-    """`earlier` is the newest action of the same step or key; `limited` says that a rate, a
-    circuit or a budget may concern the call and has to be looked at; `pace` is how much the agent
-    has done in the last hour and day, counted only where a rule reads it."""
+    """`policies` and `readiness` are stamps; `earlier` is the newest action of the same step or
+    key; `limited` says that a rate, a circuit or a budget may concern the call and has to be looked
+    at; `pace` is how much the agent has done in the last hour and day, counted only where a rule
+    reads it."""
 
     registry: directory.Reading
     policies: int
+    readiness: int
     limited: bool
     earlier: uuid.UUID | None
     session: Session | None
@@ -56,6 +59,7 @@ def statement(vendor: str, *, by_step: bool, paced: bool) -> str:
         for model in (
             PolicyStamp,
             RegistryStamp,
+            ReadinessStamp,
             Circuit,
             Rate,
             Budget,
@@ -69,6 +73,7 @@ def statement(vendor: str, *, by_step: bool, paced: bool) -> str:
         SELECT {clock},
           (SELECT number FROM {PolicyStamp} WHERE id = 1),
           (SELECT number FROM {RegistryStamp} WHERE id = 1),
+          (SELECT number FROM {ReadinessStamp} WHERE id = 1),
           EXISTS (SELECT 1 FROM {Circuit} WHERE tool_name = %s)
             OR EXISTS (
               SELECT 1 FROM {Rate} rate JOIN {Agent} agent ON agent.id = %s
@@ -124,10 +129,11 @@ def read(*, agent_id: int, tool: str, call: CallContext) -> Reading:
     counted = [agent_id, agent_id] if paced else []
     values = [*concerning, *same, *counted, agent_id, session_name(call)]
     answer = one(statement(connection.vendor, by_step=by_step, paced=paced), values)
-    moment, policies, registry, limited, earlier, *rest = answer
+    moment, policies, registry, readiness, limited, earlier, *rest = answer
     return Reading(
         registry=directory.Reading(registry or 0, clock.parsed(moment)),
         policies=policies or 0,
+        readiness=readiness or 0,
         limited=bool(limited),
         earlier=uuid.UUID(str(earlier)) if earlier else None,
         session=session_of(agent_id, call, rest[:5]),

@@ -18,7 +18,8 @@ from apps.common.rows import insert, made
 from apps.ledger.services import record
 from apps.policies import services as policies
 from apps.registry.rules import resource
-from apps.runtime.gate.case import Case, count_action, facts_with_source, risk_of
+from apps.runtime.gate.case import Case, count_action, facts_with_source
+from apps.runtime.gate.drawing import risk_of
 from apps.runtime.models import Action
 from apps.runtime.rules import LostLease, Outcome, Stopped, secret_free
 from apps.runtime.states import ACTION_MOVES, ActionStatus

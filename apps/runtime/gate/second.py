@@ -44,7 +44,7 @@ def ask_second(action: Action, request: ApprovalRequest, work: Work | None) -> O
     """Goes on after a request that was superseded: by a person's edit, which is judged as a new
     action of its own tool, or because agent, tool or policy has another version now."""
     edit = Edit.objects.filter(request=request).first()
-    case = edited_case(action, edit) if edit else case_of(action)
+    case = edited_case(action, edit, work) if edit else case_of(action, work)
     stop = examined(case)
     if stop is not None and (stop.transient or stop.code == budgets.CODE):
         return not_now(action, stop)
@@ -88,12 +88,12 @@ def answer_second(
     return outcome
 
 
-def edited_case(action: Action, edit: Edit) -> Case:
+def edited_case(action: Action, edit: Edit, work: Work | None) -> Case:
     """The call as the person wrote it: of the same agent, for the same purpose. An outside call
     keeps its key with the first action, so that the agent finds the answer there."""
-    case = case_of(action)
+    case = case_of(action, work)
     key = action.idem_key if action.step_id else f"{action.idem_key[:80]}!{action.pk.hex}"
-    trigger = {**action.trigger, "edited_by": edit.editor_label}
+    trigger = {**case.call.trigger, "edited_by": edit.editor_label}
     call = replace(case.call, idem_key=key, trigger=trigger)
     return Case(case.agent_id, edit.tool, dict(edit.arguments), call, always_ask=True)
 
