@@ -22,6 +22,7 @@ MOST = 200
 LEAST = {"integer": 0, "number": "0", "string": "x", "boolean": False}
 # A step beside a constant: the smallest whole number, or the smallest decimal that Cedar holds.
 WHOLE, SMALLEST = 1, Decimal("0.0001")
+GROUPS = ("args", "facts", "session", "agent", "process")
 NOON = dt.datetime(2026, 1, 15, tzinfo=dt.UTC)
 
 
@@ -96,8 +97,8 @@ def request_of(values: Mapping[str, Any], spec: ToolSpec) -> dict[str, Any]:
     }  # fmt: skip
     for path, value in values.items():
         group, _, name = path.partition(".")
-        if group in ("args", "facts", "session", "agent") and name and " " not in path:
-            context[group][name] = value
+        if group in GROUPS and name and " " not in path:
+            context.setdefault(group, {})[name] = value
     roles = [path.removeprefix("role ") for path, value in values.items()
              if path.startswith("role ") and value]  # fmt: skip
     return {"agent": agent, "roles": roles, "tool": spec.name, "context": context}

@@ -93,6 +93,13 @@ GENERAL = (
     Attribute(
         "agent.actions_last_day", "actions of the agent in the last 24 hours", "integer", True
     ),
+    Attribute("process.slug", "process that the action belongs to", "string", True),
+    Attribute(
+        "process.level",
+        "readiness of its process (0 not assessed, 1 not yet, 2 partly, 3 mostly, 4 ready)",
+        "integer",
+        True,
+    ),
     Attribute("resource.data_class", "data class of the tool", "string"),
     Attribute("now.time", "time of day (UTC)", "time"),
 )

@@ -98,6 +98,8 @@ def context_type(spec: ToolSpec) -> CedarType:
         "actions_last_hour": flag(long, required=False),
         "actions_last_day": flag(long, required=False),
     }
+    # Empty for an action that belongs to no process (`context_converter`).
+    process = {"slug": flag(required=False), "level": flag(long, required=False)}
     return {
         "type": "Record",
         "attributes": {
@@ -105,6 +107,7 @@ def context_type(spec: ToolSpec) -> CedarType:
             "facts": flag(record_of(spec.facts_schema)),
             "session": flag({"type": "Record", "attributes": session}),
             "agent": flag({"type": "Record", "attributes": agent}),
+            "process": flag({"type": "Record", "attributes": process}),
             "approvals": flag({"type": "Set", "element": STRING}),
             "now": flag(MOMENT),
             "on_behalf_of": flag(required=False),
@@ -181,6 +184,13 @@ def converter(kind: CedarType) -> Convert:
     if name == "Extension":
         return partial(extension_value, kind["name"])
     return held
+
+
+def context_converter(spec: ToolSpec) -> Convert:
+    """The same for a whole context. One that names no process, or was recorded before there were
+    any, has an empty one, so that a rule need only ask for what it reads."""
+    convert = converter(context_type(spec))
+    return lambda context: convert({"process": {}, **context})
 
 
 def record_converter(kind: CedarType) -> Convert:

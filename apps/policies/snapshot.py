@@ -15,7 +15,7 @@ from apps.common.canonical import digest
 from apps.policies.grants import permit_for
 from apps.policies.models import PolicyVersion
 from apps.policies.rules import Answer, JudgementRequest, Rule
-from apps.policies.schema import Convert, context_type, converter, entities_of, schema_of
+from apps.policies.schema import Convert, context_converter, entities_of, schema_of
 from apps.policies.states import EVALUATED, VersionStatus
 from apps.policies.text import Compiled, binds, compile_text, concerns
 from apps.registry.models import Grant, Tool
@@ -112,7 +112,7 @@ def slice_of(
         policies=cedarpy.PolicySet.from_json_str(text),
         entities=entities_of(spec, agent, roles),
         schema=schema_of([spec]),
-        ready=converter(context_type(spec)),
+        ready=context_converter(spec),
         rules={compiled.rule.key: compiled.rule for compiled in chosen},
         required_facts=frozenset(spec.facts_schema.get("required", ())),
     )

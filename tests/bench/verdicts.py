@@ -29,7 +29,7 @@ from apps.common.clock import now
 from apps.policies import snapshot
 from apps.policies.adoption import enforce
 from apps.policies.rules import JudgementRequest
-from apps.policies.schema import context_type, converter, entities_of, schema_of
+from apps.policies.schema import context_converter, entities_of, schema_of
 from apps.policies.services import create_policy, judge, save_draft
 from apps.registry.models import Agent
 from apps.registry.services import (
@@ -155,7 +155,7 @@ def bare_cedar(agent: Agent) -> Callable[[], object]:
     entities = entities_of(SPEC, agent.slug, ())
     spec = SPEC
     asked = request(agent)
-    context = converter(context_type(spec))(asked.context)
+    context = context_converter(spec)(asked.context)
     schema = schema_of([spec])
     query = {
         "principal": f'Agent::"{agent.slug}"',

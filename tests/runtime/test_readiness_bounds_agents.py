@@ -25,6 +25,11 @@ from apps.orchestration.definitions import Finish, StepSpec
 from apps.orchestration.models import Run
 from apps.orchestration.services import install_workflow, start_run
 from apps.orchestration.services.sweeping import drain
+from apps.policies import services as policies
+from apps.policies.analysis.grid import optional_paths
+from apps.policies.builder import Condition, Sentence, attributes_of, compiled, read_back
+from apps.policies.models import JudgedRequest
+from apps.policies.rules import JudgementRequest
 from apps.readiness import directory
 from apps.readiness.models import Process
 from apps.registry.models import Agent
@@ -425,3 +430,53 @@ def test_nobody_but_the_engine_names_a_process(trigger: dict[str, str], process:
     assert {k: v for k, v in found.items() if k != "process"} == {
         k: v for k, v in trigger.items() if k != "process"
     }
+
+
+def written(*conditions: Condition) -> str:
+    sentence = Sentence("ready", "Only where it is ready.", conditions=conditions)
+    return compiled(sentence, {each.path: each for each in attributes_of([SPEC])})
+
+
+def test_rules_see_the_process_and_its_level_and_the_record_keeps_them(
+    agent: Agent, shelf: Shelf, policy: Callable[..., Any], process: Callable[..., Process]
+) -> None:
+    policy(written(Condition("process.level", "<", "4"), Condition("process.slug", "!=", "other")))
+    process(4)
+    named(agent)
+    assert put(agent).status == "done"
+    row = JudgedRequest.objects.order_by("-at", "-pk")[0]
+    assert row.request["context"]["process"] == {"slug": "stocking", "level": 4}
+    process(3)
+    outcome = put(agent, "pen")
+    assert (outcome.verdict, action_of(outcome).code) == ("deny", "")
+    assert action_of(outcome).reasons[0]["sentence"] == "Only where it is ready."
+
+
+def test_an_action_of_no_process_meets_no_rule_about_processes(
+    agent: Agent, shelf: Shelf, policy: Callable[..., Any]
+) -> None:
+    policy(written(Condition("process.level", "<", "4")))
+    assert put(agent).status == "done"
+    row = JudgedRequest.objects.order_by("-at", "-pk")[0]
+    assert "process" not in row.request["context"]
+    assert again(row, row.tool).effect == "allow"
+
+
+def test_the_builder_reads_a_rule_about_the_process_back() -> None:
+    known = {each.path: each for each in attributes_of([SPEC])}
+    text = written(Condition("process.level", "<=", "2"))
+    assert "context.process has level" in text
+    found = read_back(text, known)
+    assert found is not None
+    assert found.conditions == (Condition("process.level", "<=", 2),)
+
+
+def test_the_analysis_knows_that_a_process_may_be_absent() -> None:
+    assert {"process.level", "process.slug"} <= optional_paths(SPEC)
+
+
+def again(row: JudgedRequest, tool: str) -> Any:
+    """The recorded request, judged anew by what is in force, as a backtest does."""
+    stored = row.request
+    request = JudgementRequest(stored["agent"], tuple(stored["roles"]), tool, stored["context"])
+    return policies.judge(request)

@@ -16,8 +16,11 @@ from apps.policies.rules import Judgement, Outline, Rule, asks_of, outline
 from apps.policies.text import Compiled, concerns
 from apps.registry.rules import ToolSpec
 
-# Of the agent; a request that was recorded earlier has none.
-LATER = ("department", "data_classes", "actions_last_hour", "actions_last_day")
+# What a request that was recorded earlier, or an action that belongs to no process, has not.
+LATER = (
+    "agent.department", "agent.data_classes", "agent.actions_last_hour", "agent.actions_last_day",
+    "process.slug", "process.level",
+)  # fmt: skip
 BUDGET = 5_000_000
 MOST_BOXES = 12
 MOST_OTHERS = 5
@@ -73,7 +76,7 @@ def guards_of(compiled: Sequence[Compiled], spec: ToolSpec) -> list[Guard]:
 
 
 def optional_paths(spec: ToolSpec) -> set[str]:
-    found = {f"agent.{name}" for name in LATER}
+    found = set(LATER)
     for group, schema in (("args", spec.input_schema), ("facts", spec.facts_schema)):
         required = set(schema.get("required", ()))
         names = set(schema.get("properties", {})) - required

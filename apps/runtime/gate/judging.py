@@ -224,6 +224,9 @@ def context_of(case: Case, agent: Agent) -> dict[str, Any]:
         "approvals": list(case.approvals),
         "now": case.read.moment,
     }
+    if case.ceiling is not None:
+        found = case.ceiling.process
+        context["process"] = {"slug": found.slug, "level": found.level}
     if case.call.on_behalf_of:
         context["on_behalf_of"] = case.call.on_behalf_of
     return context
