@@ -29,6 +29,7 @@ from apps.incidents.queries.incidents import (
     incident_numbered,
     incidents,
     may_judge,
+    measures_in_force,
     open_counts,
     owners_of,
     person_named,
@@ -42,6 +43,7 @@ from apps.incidents.queries.incidents import (
 )
 from apps.incidents.queries.lessons import acts_of, offered, policy_actions
 from apps.incidents.queries.rollbacks import foreseen, rollbacks_of
+from apps.incidents.queries.standing import milestones, standings, wanted
 from apps.incidents.queries.timeline import timeline
 
 __all__ = [
@@ -63,6 +65,8 @@ __all__ = [
     "incidents",
     "live_runs",
     "may_judge",
+    "measures_in_force",
+    "milestones",
     "offered",
     "open_clocks",
     "open_counts",
@@ -79,6 +83,7 @@ __all__ = [
     "running",
     "runs_in",
     "runs_named",
+    "standings",
     "subjects_of",
     "targets",
     "timeline",
@@ -87,5 +92,6 @@ __all__ = [
     "unfinished",
     "usual_checkpoint",
     "waiting",
+    "wanted",
     "workflow_named",
 ]

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db.models import Count, Q, QuerySet
 
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.errors import Absent
-from apps.incidents.models import Corrective, Group, Incident, Link
-from apps.incidents.states import OVER, LinkKind
+from apps.incidents.models import Containment, Corrective, Group, Incident, Link
+from apps.incidents.states import OVER, LinkKind, Measure
 from apps.orchestration.models import Run, Workflow
 from apps.registry.models import Agent
 
@@ -51,6 +51,14 @@ def open_counts(reader: User) -> dict[int, int]:
     """How many are open, by severity."""
     rows = incidents(reader).order_by().values_list("severity").annotate(Count("pk"))
     return dict(rows.order_by("severity"))
+
+
+def measures_in_force(incidents: Iterable[Incident]) -> dict[uuid.UUID, int]:
+    """How many measures hold for each that has any."""
+    rows = Containment.objects.filter(incident__in=list(incidents), lifted_at=None)
+    return dict(
+        rows.exclude(measure=Measure.KEEP).order_by().values_list("incident").annotate(Count("pk"))
+    )
 
 
 def agents_of(incident: Incident) -> list[Agent]:

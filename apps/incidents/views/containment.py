@@ -13,10 +13,11 @@ from django.utils.dateparse import parse_datetime
 from apps.access.guards import PersonRequest, needs
 from apps.access.models import User
 from apps.access.queries import holds
-from apps.common.errors import Refused
+from apps.common.errors import Invalid, Refused
 from apps.common.middleware import told
 from apps.incidents import queries
 from apps.incidents.clocks import SUSPEND_USE
+from apps.incidents.models import Incident
 from apps.incidents.services import containment, rollbacks
 from apps.incidents.states import ItemStatus, Status
 from apps.incidents.views.incidents import number as whole
@@ -39,6 +40,7 @@ def contain(request: PersonRequest, number: int) -> HttpResponse:
         ]
         owner = request.POST.get("owner", "")
         try:
+            refuse_by_oversight(found, wishes, nothing="nothing" in request.POST)
             results = containment.contain(
                 actor=request.user,
                 incident=found,
@@ -71,6 +73,7 @@ def contain(request: PersonRequest, number: int) -> HttpResponse:
     context = {
         "incident": found,
         "targets": targets,
+        "held": any(target.taken for target in targets),
         "picked": [f"{name} {measure}" for name, measure in picked],
         "checkpoints": queries.checkpoints(),
         "people": User.objects.filter(is_active=True).order_by("display_name")[:500],
@@ -82,6 +85,17 @@ def contain(request: PersonRequest, number: int) -> HttpResponse:
         "typed": request.POST,
     }
     return render(request, "incidents/contain.html", context, status=409 if problem else 200)
+
+
+def refuse_by_oversight(
+    incident: Incident, wishes: list[containment.Wish], *, nothing: bool
+) -> None:
+    """In haste a tick is forgotten: that nothing has to be stopped is said, and not left out."""
+    if wishes and nothing:
+        raise Invalid("Something is picked, and it is said that nothing has to be stopped.")
+    if not wishes and not (nothing and incident.status == Status.TRIAGED):
+        more = ", or say that nothing has to be stopped" * (incident.status == Status.TRIAGED)
+        raise Invalid(f"Pick what to stop{more}.")
 
 
 @needs("incidents.view")
@@ -113,6 +127,7 @@ def rollback(request: PersonRequest, number: int) -> HttpResponse:
     linked = {act.pk for act in able if act.run_id in named}
     pick = typed.get("pick", "named" if linked else "all")
     picked = only if problem else linked if pick == "named" else {act.pk for act in able}
+    first = [item for item in items if item.action.run_id in named] if pick == "named" else []
     context = {
         "incident": found,
         "picked": picked if pick != "none" else set(),
@@ -127,6 +142,8 @@ def rollback(request: PersonRequest, number: int) -> HttpResponse:
         "since": since,
         "until": until,
         "items": items,
+        "first": first or items,
+        "rest": [item for item in items if first and item.action.run_id not in named],
         "able": len(able),
         "operates": holds(request.user, "runs.operate") and queries.may_judge(request.user, found),
         "problem": problem,

@@ -25,6 +25,7 @@ from apps.incidents.services import containment, duties, learning, opening
 from apps.incidents.services import incidents as services
 from apps.incidents.states import OVER, ActionType, Kind, LinkKind, Severity, Status
 from apps.policies.models import Policy
+from apps.registry.models import Agent
 
 
 @needs("incidents.view")
@@ -33,13 +34,17 @@ def incidents(request: PersonRequest) -> HttpResponse:
     status = request.GET.get("status", "open")
     rows = queries.incidents(request.user, status=status, **filters)
     counts = queries.open_counts(request.user)
+    found = page(request, rows, field="detected_at")
+    measures = queries.measures_in_force(found.rows)
     context = {
         "checks": queries.checks_due(request.user)[:20],
         "late": queries.overdue(request.user)[:20],
-        "page": page(request, rows, field="detected_at"),
+        "page": found,
+        "rows": [(row, measures.get(row.pk, 0)) for row in found.rows],
         "filters": filters,
         "status": status,
         "statuses": [("open", "Open"), *((code, word) for code, word in LISTED.items())],
+        "agents": Agent.objects.order_by("name")[:500],
         "severities": Severity.choices,
         "counts": [(code, counts.get(code, 0)) for code in Severity.values],
     }
@@ -99,8 +104,13 @@ def show(
     lines, more = queries.timeline(found)
     user = request.user
     measures = queries.containments(found)
+    findings = list(found.findings.prefetch_related("actions__owner").order_by("at"))
+    policy_actions = queries.policy_actions(found)
     context = {
         "incident": found,
+        "milestones": queries.milestones(found),
+        "standings": [] if found.status in OVER else queries.standings(found, measures),
+        "wanted": queries.wanted(found, findings, policy_actions, measures),
         "links": linked(found),
         "groups": found.groups.filter(merged_into=None)
         .select_related("template")
@@ -108,7 +118,7 @@ def show(
         "early": lines[:-SHOWN],
         "lines": lines[-SHOWN:],
         "more": more,
-        "measures": measures,
+        "measures": sorted(measures, key=lambda each: each.lifted_at is not None),
         "owed": any(
             not each.confirmed_at or (each.lifted_at and not each.removed_at) for each in measures
         ),
@@ -122,10 +132,10 @@ def show(
         "rollbacks": queries.rollbacks_of(found),
         "subjects": User.objects.filter(pk__in=queries.subjects_of(found)),
         "operates": holds(user, "runs.operate"),
-        "policy_actions": queries.policy_actions(found),
+        "policy_actions": policy_actions,
         "offered": queries.offered(found) if found.status not in OVER else [],
         "policies": Policy.objects.order_by("title"),
-        "findings": found.findings.prefetch_related("actions__owner").order_by("at"),
+        "findings": findings,
         "confirmed": User.objects.filter(pk__in=found.confirmed_by),
         "over": found.status in OVER,
         "judges": queries.may_judge(user, found),
