@@ -265,6 +265,7 @@ SWEEPS: dict[str, float] = {
     "apps.ledger.tasks.sweep_checkpoints": 30,
     "apps.council.tasks.sweep_certifications": 300,
     "apps.ledger.tasks.sweep_everything": 300,
+    "apps.orchestration.tasks.sweep_processes": 3_600,
     "apps.audit.tasks.sweep_whole": 86_400,
 }
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

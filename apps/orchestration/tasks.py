@@ -35,6 +35,12 @@ def sweep() -> None:
     services.sweep()
 
 
+@shared_task(name="apps.orchestration.tasks.sweep_processes")
+def sweep_processes() -> None:
+    """How runs end, told to the readiness of the process that they belong to."""
+    services.tell_readiness()
+
+
 class Heartbeat:
     """Renews the step's lease from a thread with its own connection, until the first refusal."""
 

@@ -133,7 +133,7 @@ RECORDS = {
     "incidents.ImportedRun", "incidents.RegulatoryClock", "incidents.Report", "incidents.Review",
     "incidents.Rollback", "incidents.RollbackItem", "runtime.Process", "registry.BarrierClock",
     "readiness.Log", "readiness.Table", "readiness.Mapping", "readiness.Assessment",
-    "readiness.Interview", "readiness.ReadinessStamp",
+    "readiness.Interview", "readiness.ReadinessStamp", "readiness.LiveMonth",
 }  # fmt: skip
 PILOTS = [name.rpartition(".")[2] for name in settings.PILOTS]
 RECORDS_OF_PILOTS = {

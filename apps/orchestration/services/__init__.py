@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from apps.orchestration.services.plans import advance
 from apps.orchestration.services.precedence import set_precedence
+from apps.orchestration.services.processes import tell_readiness
 from apps.orchestration.services.runs import (
     bring_back,
     cancel_run,
@@ -53,5 +54,6 @@ __all__ = [
     "set_precedence",
     "start_run",
     "sweep",
+    "tell_readiness",
     "wake_waiting",
 ]
