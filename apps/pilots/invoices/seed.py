@@ -266,11 +266,11 @@ def seed_master_data() -> None:
             known_since=since,
             payment_days=chance.choice([14, 30, 45]),
         ).save()
-    mislead(moment)
     suppliers = list(Supplier.objects.exclude(number=MISLED))
     PurchaseOrder.objects.bulk_create(
         [an_order(index, chance, suppliers, moment) for index in range(ORDERS)]
     )
+    mislead(moment)
 
 
 def mislead(moment: dt.datetime) -> None:
