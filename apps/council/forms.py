@@ -12,6 +12,7 @@ from apps.common.inputs import MomentInput
 from apps.council.states import PERIOD_WORDS, Function, MeasureKind, MotionClass
 from apps.policies.models import Policy
 from apps.policies.states import VersionStatus
+from apps.readiness.mining.weights import NAMES, problem
 from apps.registry.models import Agent, Tool
 from apps.registry.rules import BadScope, scope_from
 from apps.registry.states import AgentStatus, ToolStatus
@@ -103,6 +104,31 @@ class EndSeatForm(WhyForm):
         initial="no",
     )
     field_order = ("cause", "rationale")
+
+
+class WeightsMotionForm(WhyForm):
+    """The weights as they stand, to begin with; together they come to 1."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, words in NAMES.items():
+            self.fields[name] = forms.DecimalField(
+                min_value=0,
+                max_value=1,
+                decimal_places=3,
+                label=words,
+                widget=forms.NumberInput(attrs={"step": "0.001"}),
+            )
+        self.order_fields([*NAMES, "rationale"])
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or {}
+        if not self.errors and (sentence := problem(self.values())):
+            raise forms.ValidationError(sentence)
+        return found
+
+    def values(self) -> dict[str, float]:
+        return {name: float(self.cleaned_data[name]) for name in NAMES}
 
 
 class RulesMotionForm(WhyForm):

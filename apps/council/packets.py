@@ -20,6 +20,8 @@ from apps.council.rules import Constitution, constitution_from
 from apps.council.states import PERIOD_WORDS, Function, MotionClass
 from apps.policies.bench import rules_in_force
 from apps.policies.text import binds, concerns
+from apps.readiness.mining.weights import NAMES
+from apps.readiness.queries.weights import in_force, rescored
 from apps.registry.models import Agent, Grant, Tool
 from apps.registry.queries import live_grants
 from apps.runtime.models import Action
@@ -148,6 +150,36 @@ def scope_packet(scope: Scope, level: int, *, held: bool) -> dict[str, Any]:
             "fewer": then < now_seen,
         }
     )
+
+
+def weights_packet(values: dict[str, float]) -> dict[str, Any]:
+    """Which dimensions would count otherwise, and the score of every measured process by both;
+    `looser` says that a process would come to a higher level. Raises Invalid for no change."""
+    before = in_force()
+    changes = [
+        {"what": NAMES[name], "before": f"{before[name]:.3g}", "after": f"{values[name]:.3g}"}
+        for name in before
+        if before[name] != values[name]
+    ]
+    if not changes:
+        raise Invalid("These are the weights as they stand.", "unchanged")
+    scores = rescored(values)
+    return plain(  # type: ignore[no-any-return]
+        {
+            "changes": changes,
+            "weights": values,
+            "processes": [rounded(asdict(each)) for each in scores],
+            "looser": any(each.level_after > each.level_before for each in scores),
+        }
+    )
+
+
+def rounded(values: dict[str, Any]) -> dict[str, Any]:
+    """Four places: a packet is hashed, and as many as people can tell apart."""
+    return {
+        name: f"{value:.4f}" if isinstance(value, float) else value
+        for name, value in values.items()
+    }
 
 
 def rules_packet(payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:

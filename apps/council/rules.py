@@ -252,7 +252,7 @@ def class_of(kind: str, *, loosens: bool, new_capability: bool) -> str:
     capabilities and anything that loosens are significant; the rest is standard."""
     if kind in ("rules", "ratify"):
         return "constitutional"
-    if new_capability or loosens or kind in ("activation", "grant", "checkpoint"):
+    if new_capability or loosens or kind in ("activation", "grant", "checkpoint", "readiness"):
         return "significant"
     return "standard"
 
@@ -314,8 +314,8 @@ def constitution_from(values: Mapping[str, object]) -> Constitution:
 
 def loosens(kind: str, packet: Mapping[str, object]) -> bool:
     """Whether a motion lets agents do more than before: read from its packet, not declared."""
-    if kind == "checkpoint":
-        return bool(packet.get("fewer"))
+    if kind in ("checkpoint", "readiness"):
+        return bool(packet.get("fewer") or packet.get("looser"))
     if kind != "policy":
         return kind in ("activation", "grant")
     analysis = packet.get("analysis", {})

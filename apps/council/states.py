@@ -55,6 +55,7 @@ class Kind(TextChoices):
     CHECKPOINT = "checkpoint", "Checkpoint"
     RULES = "rules", "Council rules"
     RATIFY = "ratify", "Emergency measure"
+    READINESS = "readiness", "Readiness weights"
 
 
 class MotionClass(TextChoices):

@@ -27,6 +27,7 @@ urlpatterns = [
     path("decisions/M-<int:number>.json", views.record_of, name="record"),
     path("decisions/propose/level/<int:pk>", views.propose_level, name="propose-level"),
     path("decisions/propose/rules", views.propose_rules, name="propose-rules"),
+    path("decisions/propose/weights", views.propose_weights, name="propose-weights"),
     path("decisions/propose/<slug:what>", views.propose, name="propose"),
     path("council/", views.council, name="council"),
     path("council/seats", views.seats, name="seats"),

@@ -269,6 +269,7 @@ def pages() -> dict[str, list[str]]:
             "/council/seats",
             f"/council/seats/{seat.pk}/end",
             "/decisions/propose/rules",
+            "/decisions/propose/weights",
             "/council/sittings/new",
             f"/council/sittings/S-{sitting.number}",
         ],

@@ -16,6 +16,7 @@ from apps.council.rules import CERTIFIED_DAYS
 from apps.council.states import Kind, MeasureStatus
 from apps.ledger.services import record
 from apps.policies import adoption
+from apps.readiness.services import weights
 from apps.registry.models import Grant, Tool
 from apps.registry.services import activate_agent, grant, revoke_grant
 
@@ -117,6 +118,11 @@ def ratify(motion: Motion) -> None:
     record(type="measure.extended", object=motion, after={"until": until})
 
 
+def readiness(motion: Motion) -> None:
+    """Holds for every process that is measured from now on."""
+    weights.set_weights(values=motion.payload["weights"], motion=motion.reference)
+
+
 EFFECTS = {
     Kind.POLICY: policy,
     Kind.ACTIVATION: activation,
@@ -124,4 +130,5 @@ EFFECTS = {
     Kind.CHECKPOINT: checkpoint,
     Kind.RULES: rules,
     Kind.RATIFY: ratify,
+    Kind.READINESS: readiness,
 }

@@ -21,6 +21,7 @@ from apps.council.packets import (
     draw_packet,
     rules_packet,
     scope_packet,
+    weights_packet,
 )
 from apps.council.rules import class_of, loosens
 from apps.council.services.common import matter_of, refuse_unchanged
@@ -29,6 +30,7 @@ from apps.ledger.services import record
 from apps.policies import adoption, proof
 from apps.policies.models import PolicyVersion
 from apps.policies.states import VersionStatus
+from apps.readiness.mining.weights import problem as weights_problem
 from apps.readiness.models import Process
 from apps.registry.models import Agent, Grant, Tool
 from apps.registry.rules import scope_problem
@@ -242,6 +244,26 @@ def propose_rules(*, actor: User, payload: dict[str, Any], rationale: str) -> Mo
         subject=subject,
         payload=plain(payload),
         packet=packet,
+    )
+
+
+@permitted("council.propose")
+@transaction.atomic
+def propose_weights(*, actor: User, values: dict[str, float], rationale: str) -> Motion:
+    """Asks that the dimensions of readiness count otherwise, with what that does to the score of
+    every process that was measured. Raises Invalid for what are no weights."""
+    if problem := weights_problem(values):
+        raise Invalid(problem, fields={"weights": [problem]})
+    subject = "readiness:weights"
+    refuse_second(subject)
+    return new_motion(
+        actor=actor,
+        kind=Kind.READINESS,
+        title="Weights of the readiness score",
+        rationale=rationale,
+        subject=subject,
+        payload={"weights": values},
+        packet=weights_packet(values),
     )
 
 

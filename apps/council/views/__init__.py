@@ -39,6 +39,7 @@ from apps.council.views.proposals import (
     propose_level,
     propose_policy,
     propose_rules,
+    propose_weights,
 )
 from apps.council.views.seats import (
     alternate,
@@ -78,6 +79,7 @@ __all__ = [
     "propose_level",
     "propose_policy",
     "propose_rules",
+    "propose_weights",
     "raise_hand",
     "record_of",
     "seats",

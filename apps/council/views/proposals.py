@@ -19,6 +19,7 @@ from apps.council.states import PERIOD_WORDS, MotionClass
 from apps.council.views.motions import url_of
 from apps.policies import proof
 from apps.policies import queries as policies
+from apps.readiness.queries.weights import in_force
 from apps.registry import queries as registry
 
 
@@ -109,6 +110,26 @@ def propose_rules(request: PersonRequest) -> HttpResponse:
     }
     status = 422 if form.errors else 200
     return render(request, "council/rules.html", context, status=status)
+
+
+@needs("council.propose")
+def propose_weights(request: PersonRequest) -> HttpResponse:
+    """How much each dimension of readiness counts: as it stands in the fields."""
+    form = forms.WeightsMotionForm(request.POST or None, initial=dict(in_force()))
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = proposals.propose_weights(
+                actor=request.user,
+                values=form.values(),
+                rationale=form.cleaned_data["rationale"],
+            )
+        except Invalid as error:
+            form.add_error(None, error.sentence)
+        else:
+            return told(request, f"{made.reference} is put to the council.", url_of(made))
+    context = {"form": form, "title": "Propose other weights of readiness", "weights": True}
+    status = 422 if form.errors else 200
+    return render(request, "council/propose.html", context, status=status)
 
 
 def put_checkpoint(request: PersonRequest, data: dict[str, Any]) -> Motion:

@@ -23,17 +23,8 @@ from apps.readiness.mining.results import (
     SystemGraph,
 )
 from apps.readiness.mining.shares import jensen_shannon, wilson
+from apps.readiness.mining.weights import WEIGHTS as WEIGHTS
 
-WEIGHTS = {
-    "rules": 0.22,
-    "data": 0.18,
-    "conform": 0.13,
-    "access": 0.13,
-    "exceptions": 0.12,
-    "reverse": 0.10,
-    "stability": 0.07,
-    "owner": 0.05,
-}
 ENOUGH_CASES, FRESH_DAYS = 200, 90
 MEASURED_LOOSELY, ATTESTED = 0.10, 0.20
 WINDOW = timedelta(weeks=4)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from apps.readiness.mining.dimensions import WEIGHTS
 from apps.readiness.mining.results import (
     Decisions,
     Dimension,
@@ -25,6 +24,7 @@ from apps.readiness.mining.results import (
     SystemGraph,
     Value,
 )
+from apps.readiness.mining.weights import WEIGHTS
 
 DRAWS = 4_000
 SEED = 20_261_126

@@ -106,7 +106,7 @@ class Assessment(Work):
 
 class Weights(Tracked):
     """The weights of the eight dimensions in force: one row, set by a council's motion. Without
-    one the proposal of the design holds (mining.dimensions.WEIGHTS)."""
+    one the proposal of the design holds (mining.weights.WEIGHTS)."""
 
     values = models.JSONField()
     motion = models.CharField(max_length=20)

@@ -16,7 +16,8 @@ from apps.common.errors import Conflict, Invalid
 from apps.common.numbering import save_numbered
 from apps.ledger.services import record
 from apps.readiness.mining.results import LogRefused
-from apps.readiness.models import Assessment, Interview, Log, Process, System, Table, Weights
+from apps.readiness.models import Assessment, Interview, Log, Process, System, Table
+from apps.readiness.queries.weights import in_force
 from apps.readiness.services import levels, logs, work
 from apps.readiness.services.keepers import require_keeper
 from apps.readiness.states import InterviewStatus, Undo, WorkStatus
@@ -205,7 +206,4 @@ def newest_tables(process: Process) -> list[Table]:
 
 def weights() -> Mapping[str, float]:
     """What the council set, or the proposal of the design."""
-    from apps.readiness.mining.dimensions import WEIGHTS
-
-    row = Weights.objects.first()
-    return dict(row.values) if row else WEIGHTS
+    return in_force()
