@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,6 +162,7 @@ def test_every_change_is_asked_where_a_process_is_partly_ready(
     assert outcome.status == "waiting"
     request = ApprovalRequest.objects.get()
     assert "is partly ready (level 2)" in request.summary
+    assert request.evidence["process"] == {"slug": "stocking", "name": "Stocking", "level": 2}
     assert request.checkpoints.get().checkpoint_id == Checkpoint.objects.get(slug="readiness").pk
     reason = action_of(outcome).reasons[0]
     assert (reason["rule_id"], reason["kind"], reason["version"]) == ("readiness", "ceiling", 2)
@@ -480,3 +482,24 @@ def again(row: JudgedRequest, tool: str) -> Any:
     stored = row.request
     request = JudgementRequest(stored["agent"], tuple(stored["roles"]), tool, stored["context"])
     return policies.judge(request)
+
+
+def test_the_pages_of_an_action_say_what_bound_it(
+    ready: Agent, shelf: Shelf, process: Callable[..., Process], council: Any, chair: Any,
+    signed_in: Callable[[Any], Client],
+) -> None:  # fmt: skip
+    process(2)
+    named(ready)
+    asked = put(ready)
+    process(1)
+    denied = put(ready, "pen")
+    page = signed_in(chair)
+    number = ApprovalRequest.objects.get().number
+    item = page.get(f"/inbox/C-{number}").content.decode()
+    assert "is partly ready (level 2), so people see every change" in item
+    assert "Its process, as it stands now: Stocking" in item
+    assert "Not yet" in item
+    why = page.get(f"/audit/why/{denied.action_id}").content.decode()
+    assert "level 1, Not yet" in why
+    assert "It was refused without asking anybody." in why
+    assert "Readiness" in page.get(f"/audit/why/{asked.action_id}").content.decode()

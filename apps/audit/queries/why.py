@@ -222,6 +222,8 @@ def approval(action: Action, request: ApprovalRequest) -> Approval:
 
 def overall(action: Action, found: list[Approval]) -> Binding:
     """One word for the whole: does the approval that was used match what was done?"""
+    if not found and action.verdict == "deny":
+        return Binding(binding.REFUSED)
     if not found:
         return Binding(binding.NONE_FOUND if asked_people(action) else binding.NONE_REQUIRED)
     used = next((each for each in found if each.request.pk == action.approval_id), found[-1])

@@ -9,24 +9,27 @@ from typing import Any
 from apps.common.canonical import digest
 
 MATCHES, DIFFERS, NONE_REQUIRED, NONE_FOUND = "matches", "differs", "none_required", "none_found"
+REFUSED = "refused"
 MASK = "agk_…"
 SENTENCES = {
     MATCHES: "What was approved is, to the letter, what was carried out.",
     DIFFERS: "What was approved is not what is on record of the action.",
     NONE_REQUIRED: "No person had to approve: the policies allowed it by themselves.",
+    REFUSED: "It was refused without asking anybody.",
     NONE_FOUND: "The policies asked for people, and no approval is on record.",
 }
 TONES = {
     MATCHES: ("ok", "Matches"),
     DIFFERS: ("danger", "Differs"),
     NONE_REQUIRED: ("mute", "None required"),
+    REFUSED: ("mute", "Nobody asked"),
     NONE_FOUND: ("danger", "None found"),
 }
 
 
 @dataclass(frozen=True)
 class Binding:
-    """`result` is one of the four words; `differing` says in sentences what does not agree."""
+    """`result` is one of the five words; `differing` says in sentences what does not agree."""
 
     result: str
     recomputed: str = ""

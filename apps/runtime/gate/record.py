@@ -227,6 +227,9 @@ def evidence_of(case: Case, action: Action, changed: list[str]) -> dict[str, Any
         "purpose": action.purpose,
         "changed": changed,
     }
+    if case.ceiling is not None:
+        found = case.ceiling.process
+        evidence["process"] = {"slug": found.slug, "name": found.name, "level": found.level}
     return plain(evidence)  # type: ignore[no-any-return]
 
 
