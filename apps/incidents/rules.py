@@ -9,13 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Source:
-    """What an act of the ledger means as a signal: its words, how grave it is taken to be, and how
-    many within an hour open an incident (0: only a person does)."""
+    """What an act of the ledger means as a signal: its words, how grave it is taken to be, how many
+    within an hour open an incident (0: only a person does), and the words of that incident where
+    they say more than the signal's."""
 
     words: str
     severity: int
     opens: int
     kind: str = "issue"
+    opened: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.opened or self.words
 
 
 SOURCES: dict[str, Source] = {
@@ -31,7 +37,9 @@ SOURCES: dict[str, Source] = {
     "circuit.opened": Source("A tool kept failing", 3, 1),
     "approval.rejected": Source("A person refused an action", 4, 5, "near_miss"),
     "approval.exhausted": Source("A wish was refused three times", 4, 1, "near_miss"),
-    "incident.run_imported": Source("A run of an agent elsewhere was harmful", 3, 0),
+    "incident.run_imported": Source(
+        "A run of an agent elsewhere", 3, 0, opened="A run of an agent elsewhere was harmful"
+    ),
     "skipped.reviewed": Source("An action that nobody saw was found wrong", 3, 1, "event"),
 }
 WINDOW = dt.timedelta(hours=1)

@@ -142,7 +142,7 @@ def learnt(chair: Page, member: Page, url: str) -> None:
     form.locator("[name='text']").fill("Ask about accounts younger than 90 days.")
     form.locator("[name='owner']").select_option(label="Tomas Berg")
     form.locator("[name='due_on']").fill("2099-01-01")
-    form.locator("[name='policy']").fill("payment-approval")
+    form.locator("[name='policy']").select_option("payment-approval")
     chair.get_by_role("button", name="Decide on it").click()
     chair.get_by_role("button", name="Begin to correct").click()
 

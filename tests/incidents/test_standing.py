@@ -157,4 +157,4 @@ def test_the_page_shows_everybody_what_is_stopped_and_forms_only_to_who_may(
     assert "Triage I-" not in shown[auditor] + shown[owner]
     assert "so others do it" in shown[owner]
     listed = signed_in(chair).get("/incidents/").content.decode()
-    assert "Goes on" in listed
+    assert "Nothing yet" in listed

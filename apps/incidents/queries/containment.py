@@ -97,10 +97,10 @@ def running(place: str, ref: str) -> int:
 def targets(incident: Incident) -> list[Target]:
     """What the incident's links, signals and actions name: agents, tools, workflows, those on
     whose behalf it was, and the policies that let it pass. Each with what it would stop."""
-    taken: dict[tuple[str, str], list[str]] = {}
+    taken: dict[tuple[str, str], dict[str, str]] = {}
     for row in incident.containments.filter(lifted_at=None):
-        words = f"{row.get_measure_display()}, until {row.expires_at:%d %b %H:%M} UTC"
-        taken.setdefault((row.place, row.target), []).append(words)
+        words = f"{row.get_measure_display()}, until {row.expires_at:%d %b %Y %H:%M} UTC"
+        taken.setdefault((row.place, row.target), {})[row.measure] = words
     acts = list(acts_of(incident).select_related("tool").order_by("-at")[:LOOKED_AT])
     found = [
         *((Place.AGENT, each.slug, each.name, status_note(each)) for each in agents_of(incident)),
@@ -118,8 +118,12 @@ def targets(incident: Incident) -> list[Target]:
             running=running(place, ref),
             runs=live_runs(place, ref)[:COUNTED].count(),
             note=note,
-            taken=taken.get((place, ref), []),
-            offered=[(code, words_for(place, code)) for code in MEASURES[place]],
+            taken=list(taken.get((place, ref), {}).values()),
+            offered=[
+                (code, words_for(place, code))
+                for code in MEASURES[place]
+                if code not in taken.get((place, ref), {})
+            ],
         )
         for place, ref, label, note in found
     ]

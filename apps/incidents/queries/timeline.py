@@ -25,14 +25,15 @@ def timeline(incident: Incident) -> tuple[list[Line], bool]:
     begin = (incident.occurred_at or incident.detected_at) - BEFORE
     end = incident.contained_at + AFTER if incident.contained_at else now()
     events = list(
-        LedgerEvent.objects.filter(about(incident), at__gte=begin, at__lte=end).order_by(
-            "-at", "-id"
-        )[: MOST + 1]
+        LedgerEvent.objects.filter(about(incident), at__gte=begin, at__lte=end)
+        .exclude(type="incident.noted")
+        .select_related("personal")
+        .order_by("-at", "-id")[: MOST + 1]
     )
     lines = [
         Line(
             at=event.at,
-            words=f"{ACTS.get(event.type, event.type)}: {event.object_label}".rstrip(": "),
+            words=words_of(event, incident),
             who=event.actor_label,
             reference=str(event.pk),
         )
@@ -43,6 +44,14 @@ def timeline(incident: Incident) -> tuple[list[Line], bool]:
         for note in incident.notes.order_by("at")
     ]
     return with_gaps([*lines, *notes]), len(events) > MOST
+
+
+def words_of(event: LedgerEvent, incident: Incident) -> str:
+    """The act and what it was done to; an act on the incident itself with its measure or reason,
+    for which incident it is stands above."""
+    own = event.object_id == str(incident.pk)
+    what = (event.after or {}).get("measure") or event.why if own else event.object_label
+    return f"{ACTS.get(event.type, event.type)}: {what}".rstrip(": ")
 
 
 def about(incident: Incident) -> Q:

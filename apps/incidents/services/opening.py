@@ -44,7 +44,7 @@ def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
         about = f" ({group.tool})" if group.tool else ""
         often = ", far more often than it used to" if group.jumped_on else ""
         incident = Incident(
-            title=f"{source.words}{about}"[:200],
+            title=f"{source.title}{about}"[:200],
             summary=str(group.template),
             kind=source.kind,
             severity=source.severity,

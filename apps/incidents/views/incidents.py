@@ -106,11 +106,13 @@ def show(
     measures = queries.containments(found)
     findings = list(found.findings.prefetch_related("actions__owner").order_by("at"))
     policy_actions = queries.policy_actions(found)
+    wanted = queries.wanted(found, findings, policy_actions, measures)
     context = {
         "incident": found,
         "milestones": queries.milestones(found),
         "standings": [] if found.status in OVER else queries.standings(found, measures),
-        "wanted": queries.wanted(found, findings, policy_actions, measures),
+        "wanted": wanted,
+        "ready": all(each.done for each in wanted),
         "links": linked(found),
         "groups": found.groups.filter(merged_into=None)
         .select_related("template")
