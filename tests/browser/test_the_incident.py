@@ -68,6 +68,14 @@ def do(page: Page, button: str, **fields: str) -> None:
     form.get_by_role("button", name=button, exact=True).click()
 
 
+def wants(page: Page, *words: str) -> None:
+    """What the page says is still wanted before the incident moves on: exactly this."""
+    rows = page.locator(".wanted li").filter(has_text="Wanted")
+    expect(rows).to_have_count(len(words))
+    for row, text in zip(rows.all(), words, strict=True):
+        expect(row).to_contain_text(text)
+
+
 def test_from_a_refused_payment_to_a_rule_that_would_have_stopped_it(
     open_as: OpenAs, work: Callable[[], None], own_folders: None
 ) -> None:
@@ -92,8 +100,13 @@ def contained_and_taken_back(chair: Page, oncall: Page, payment: Payment) -> Non
     do(chair, f"Triage {Incident.objects.get().reference}", reason="Money might have left.")
 
     oncall.goto("/incidents/")
+    expect(oncall.locator("tbody tr").first).to_contain_text("Nothing yet")
     oncall.locator("tbody a").first.click()
+    expect(oncall.locator("#standing li").first).to_contain_text("Goes on")
     oncall.get_by_role("link", name="Contain…").click()
+    oncall.fill("#reason", "In haste, with no tick.")
+    oncall.get_by_role("button", name="Contain I-").click()
+    expect(oncall.locator(".error-summary")).to_contain_text("Pick what to stop")
     oncall.locator("input[name='do:agent:invoice-payables'][value='suspend']").check()
     oncall.fill("#reason", "Until we know whose account it is.")
     oncall.get_by_role("button", name="Contain I-").click()
@@ -101,6 +114,9 @@ def contained_and_taken_back(chair: Page, oncall: Page, payment: Payment) -> Non
     receipts.collect()
     oncall.reload()
     expect(oncall.get_by_text("Holds everywhere")).to_be_visible()
+    expect(oncall.locator("#standing")).to_contain_text("Payables clerk")
+    expect(oncall.locator("#standing li").first).to_contain_text("It is suspended.")
+    expect(oncall.locator("#standing li").last).to_contain_text("Schedule a payment")
     assert Agent.objects.get(slug="invoice-payables").status == "suspended"
 
     oncall.get_by_role("link", name="Take back…").click()
@@ -125,6 +141,7 @@ def learnt(chair: Page, member: Page, url: str) -> None:
     expect(chair.locator("#timeline + p + ol")).to_contain_text("objected")
     do(chair, "Write it down", text="Nobody called back when an e-mail asked for another account.")
     chair.get_by_role("button", name="The timeline is right").click()
+    wants(chair, "Somebody else has confirmed it")
     member.goto(url)
     member.get_by_role("button", name="The timeline is right").click()
     chair.get_by_role("button", name="Put it to review").click()
@@ -135,6 +152,7 @@ def learnt(chair: Page, member: Page, url: str) -> None:
     chair.locator("#decisions").fill("Accounts are looked at for 90 days, not 30.")
     chair.get_by_role("button", name="Put it on record").click()
     expect(chair.locator("#reviews + p")).to_contain_text("Held")
+    wants(chair, "Each finding has an action, or its risk is accepted")
 
     chair.get_by_text("Add an action").click()
     form = chair.locator("form").filter(has=chair.get_by_role("button", name="Decide on it"))
@@ -200,9 +218,11 @@ def closed(chair: Page, member: Page, security: Page, url: str) -> None:
     do(security, "Lift it", reason="The rule is in force.")
     assert Agent.objects.get(slug="invoice-payables").status == "active"
     chair.reload()
+    wants(chair)
     chair.locator("#close-reason").fill("An account is young for longer than we thought.")
     chair.get_by_role("button", name="Close I-").click()
     expect(chair.locator(".page-head")).to_contain_text("Closed")
+    assert chair.locator(".milestones .tag-ok").count() == 6
 
 
 def found_by_the_auditor(auditor: Page, payment: Payment, url: str) -> None:
@@ -212,6 +232,8 @@ def found_by_the_auditor(auditor: Page, payment: Payment, url: str) -> None:
     auditor.get_by_role("link", name="Why was this paid?").click()
     expect(auditor.locator("main")).to_contain_text("payments.schedule")
     auditor.goto(url)
+    expect(auditor.locator("#timeline + p")).to_contain_text("Confirmed by Ines Duarte")
+    assert auditor.locator("main button:visible").count() <= 1  # notes
     auditor.get_by_role("link", name="Trail", exact=True).click()
     for act in (
         "Incident opened by signals", "Incident contained", "Incident reviewed by the council",
