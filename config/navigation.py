@@ -41,6 +41,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("Decisions", "council:decisions", "d", "council.view"),
             Place("Council", "council:council", "", "council.view"),
             Place("Incidents", "incidents:incidents", "n", "incidents.view"),
+            Place("Readiness", "readiness:portfolio", "t", "readiness.view"),
             Place("Vigilance", "approvals:vigilance", "", "vigilance.manage"),
         ),
     ),

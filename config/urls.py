@@ -20,6 +20,7 @@ urlpatterns = [
     path("policies/", include("apps.policies.urls")),
     path("inbox/", include("apps.approvals.urls")),
     path("runs/", include("apps.orchestration.urls")),
+    path("readiness/", include("apps.readiness.urls")),
     path("incidents/", include("apps.incidents.urls")),
     path("audit/", include("apps.audit.urls")),
     path("evidence/", include("apps.audit.evidence_urls")),

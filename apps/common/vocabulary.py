@@ -30,6 +30,20 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "in_doubt": ("danger", "Needs a person"),
         "rolled_back": ("mute", "Rolled back"),
     },
+    "work": {
+        "draft": ("hold", "Needs your answer"),
+        "queued": ("mute", "Queued"),
+        "working": ("info", "Running"),
+        "ready": ("ok", "Completed"),
+        "failed": ("danger", "Failed"),
+        "cancelled": ("mute", "Cancelled"),
+    },
+    "interview": {
+        "answered": ("hold", "In review"),
+        "countersigned": ("ok", "Countersigned"),
+        "refused": ("info", "Sent back"),
+        "superseded": ("mute", "Superseded"),
+    },
     "policy": {
         "draft": ("mute", "Draft"),
         "proposed": ("hold", "In review"),

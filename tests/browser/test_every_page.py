@@ -42,6 +42,7 @@ from apps.policies.replay import work_on
 from apps.policies.services import save_draft
 from apps.registry.models import Agent
 from tests.browser.test_the_loop import drop
+from tests.readiness.things import everything
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -204,6 +205,7 @@ def pages() -> dict[str, list[str]]:
             "/decisions/propose/seat",
         ],
         "operator": [
+            *readiness_pages(),
             "/runs/",
             f"/runs/R-{run.number}",
             "/runs/attention",
@@ -274,6 +276,14 @@ def pages() -> dict[str, list[str]]:
             f"/council/sittings/S-{sitting.number}",
         ],
     }
+
+
+def readiness_pages() -> list[str]:
+    people = {user.username: user for user in User.objects.all()}
+    finance = people["dana"].department
+    assert finance is not None
+    made = everything(people["operator"], people["dana"], people["member"], finance)
+    return list(made.pages().values())
 
 
 def violations(page: Page) -> list[Any]:

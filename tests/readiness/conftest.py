@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from apps.common.clock import now
 from apps.readiness.mining import generate
 from apps.readiness.models import Process, System
 from apps.readiness.services import logs
+from tests.readiness.things import Rows, as_csv
 
 
 @pytest.fixture(autouse=True)
@@ -47,18 +46,6 @@ def process(db: None, owner: User, department: Department) -> Process:
     )
     found.save()
     return found
-
-
-Rows = list[dict[str, Any]]
-
-
-def as_csv(rows: Rows) -> bytes:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]))
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({**row, "at": row["at"].isoformat()})
-    return buffer.getvalue().encode()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from apps.readiness.mining.results import Cancelled, LogRefused
 from apps.readiness.models import Log, Mapping, Process
 from apps.readiness.services import logs, work
 from apps.readiness.states import WorkStatus
-from tests.readiness.conftest import as_csv
+from tests.readiness.things import as_csv
 
 pytestmark = pytest.mark.django_db
 ROWS, TRUTH = generate.generated(generate.Plan(cases=60))

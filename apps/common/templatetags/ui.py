@@ -164,9 +164,9 @@ def pretty(value: Any) -> str:
 
 
 @register.filter
-def share(value: float) -> str:
+def share(value: float | None) -> str:
     """0.031 as “3.1 %”."""
-    return f"{100 * value:.1f} %"
+    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 register.filter("label", label)

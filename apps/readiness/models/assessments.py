@@ -84,6 +84,12 @@ class Assessment(Work):
     level = models.PositiveSmallIntegerField(choices=Level.choices, default=Level.UNKNOWN)
     blocked = models.JSONField(default=list)
     grades = models.CharField(max_length=8, blank=True)
+    # For the portfolio: the eight dimensions, hours a year, and the rank among all processes, which
+    # moves with every newer assessment of any of them.
+    dimensions = models.JSONField(default=list)
+    value = models.JSONField(null=True)
+    rank_low = models.PositiveIntegerField(null=True)
+    rank_high = models.PositiveIntegerField(null=True)
     accepted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     accepted_at = models.DateTimeField(null=True)
     accepted_why = models.TextField(blank=True)

@@ -66,8 +66,8 @@ class Process(Tracked):
 
 
 class Activity(Tracked):
-    """What is known of one step beyond the log: what harm it can do (1 to 5), whether it can be
-    undone, and whether a person looks before it."""
+    """What is known of one step beyond the log: what harm it can do (0: it changes nothing, to 5),
+    whether it can be undone, and whether a person looks before it."""
 
     process = models.ForeignKey(Process, on_delete=models.CASCADE, related_name="activities")
     name = models.CharField(max_length=200)
@@ -80,9 +80,7 @@ class Activity(Tracked):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["process", "name"], name="a_step_is_described_once"),
-            models.CheckConstraint(
-                condition=Q(severity__gte=1, severity__lte=5), name="severity_is_one_to_five"
-            ),
+            models.CheckConstraint(condition=Q(severity__lte=5), name="severity_is_at_most_five"),
             models.CheckConstraint(
                 condition=~Q(undo="tested") | Q(undo_tested_on__isnull=False),
                 name="a_tested_undo_says_when",

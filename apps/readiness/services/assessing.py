@@ -17,6 +17,7 @@ from apps.common.numbering import save_numbered
 from apps.ledger.services import record
 from apps.readiness.mining.results import LogRefused
 from apps.readiness.models import Assessment, Interview, Log, Process, System, Table
+from apps.readiness.queries.assessments import newest_of_all
 from apps.readiness.queries.weights import in_force
 from apps.readiness.services import levels, logs, work
 from apps.readiness.services.keepers import require_keeper
@@ -112,9 +113,23 @@ def assess_in(row: Assessment, tell: work.Teller) -> None:
             level=scored.level,
             blocked=[gate.name for gate in scored.blocked],
             grades="".join(each.grade for each in scored.dimensions),
+            dimensions=found.results["score"]["dimensions"],
+            value=found.results["value"],
         )
         if ended:
             levels.take_up(row)
+            rank_all()
+
+
+def rank_all() -> None:
+    """Where each process stands among all, as values and weights vary: 1 is the readiest."""
+    from apps.readiness.mining.results import Dimension
+    from apps.readiness.mining.score import rank_ranges
+
+    rows = {str(row.pk): row for row in newest_of_all().only("pk", "dimensions")}
+    portfolio = {key: [Dimension(**each) for each in row.dimensions] for key, row in rows.items()}
+    for key, (low, high) in rank_ranges(portfolio, in_force()).items():
+        Assessment.objects.filter(pk=rows[key].pk).update(rank_low=low, rank_high=high)
 
 
 def gathered(process: Process) -> tuple[Any, dict[str, Any]]:

@@ -13,17 +13,10 @@ from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.ledger.services import record
 from apps.readiness import directory
 from apps.readiness.models import Assessment, Process
-from apps.readiness.states import Level, WorkStatus
+from apps.readiness.queries.assessments import newest
+from apps.readiness.states import Level
 
 OLDEST = dt.timedelta(days=90)
-
-
-def newest(process: Process) -> Assessment | None:
-    """The assessment that counts: the newest whole one (a part of the time compares, no more)."""
-    rows = Assessment.objects.filter(
-        process=process, status=WorkStatus.READY, since=None, until=None
-    )
-    return rows.order_by("-created_at", "-id").first()
 
 
 def take_up(assessment: Assessment) -> None:

@@ -1,0 +1,1 @@
+"""Pages of the inventory, of logs and of assessments."""
