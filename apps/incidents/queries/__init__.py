@@ -23,6 +23,7 @@ from apps.incidents.queries.duties import (
 )
 from apps.incidents.queries.imported import batch, batches, run_of, runs_in
 from apps.incidents.queries.incidents import (
+    about_agents,
     agents_of,
     group_with,
     groups,
@@ -49,6 +50,7 @@ from apps.incidents.queries.timeline import timeline
 __all__ = [
     "TOLD",
     "Target",
+    "about_agents",
     "acts_of",
     "agents_of",
     "batch",

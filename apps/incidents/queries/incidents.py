@@ -61,6 +61,12 @@ def measures_in_force(incidents: Iterable[Incident]) -> dict[uuid.UUID, int]:
     )
 
 
+def about_agents(incidents: Iterable[Incident]) -> set[uuid.UUID]:
+    """Those of them that name an agent that could be stopped here."""
+    rows = Link.objects.filter(incident__in=list(incidents), kind=LinkKind.AGENT)
+    return set(rows.values_list("incident", flat=True))
+
+
 def agents_of(incident: Incident) -> list[Agent]:
     refs = incident.links.filter(kind=LinkKind.AGENT).values("ref")
     return list(Agent.objects.filter(slug__in=refs).select_related("owner").order_by("slug"))

@@ -36,11 +36,12 @@ def incidents(request: PersonRequest) -> HttpResponse:
     counts = queries.open_counts(request.user)
     found = page(request, rows, field="detected_at")
     measures = queries.measures_in_force(found.rows)
+    here = queries.about_agents(found.rows)
     context = {
         "checks": queries.checks_due(request.user)[:20],
         "late": queries.overdue(request.user)[:20],
         "page": found,
-        "rows": [(row, measures.get(row.pk, 0)) for row in found.rows],
+        "rows": [(row, measures.get(row.pk, 0), row.pk in here) for row in found.rows],
         "filters": filters,
         "status": status,
         "statuses": [("open", "Open"), *((code, word) for code, word in LISTED.items())],
@@ -68,7 +69,8 @@ def report(request: PersonRequest) -> HttpResponse:
         else:
             return told(request, f"{made.reference} is reported.", url_of(made))
     status = 422 if form.errors else 200
-    return render(request, "incidents/report.html", {"form": form}, status=status)
+    context = {"form": form, "commands": holds(request.user, "incidents.command")}
+    return render(request, "incidents/report.html", context, status=status)
 
 
 def url_of(incident: Incident) -> str:
