@@ -32,7 +32,8 @@ from apps.policies.builder import Condition, Sentence, attributes_of, compiled, 
 from apps.policies.models import JudgedRequest
 from apps.policies.rules import JudgementRequest
 from apps.readiness import directory
-from apps.readiness.models import Process
+from apps.readiness.models import Assessment, Process
+from apps.readiness.services import levels
 from apps.registry.models import Agent
 from apps.registry.services import bump, register_tool
 from apps.runtime import gate, sampling, toolbox
@@ -497,9 +498,33 @@ def test_the_pages_of_an_action_say_what_bound_it(
     number = ApprovalRequest.objects.get().number
     item = page.get(f"/inbox/C-{number}").content.decode()
     assert "is partly ready (level 2), so people see every change" in item
-    assert "Its process, as it stands now: Stocking" in item
+    assert 'Its process, as it stands now: <a href="/readiness/stocking">Stocking</a>' in item
     assert "Not yet" in item
     why = page.get(f"/audit/why/{denied.action_id}").content.decode()
     assert "level 1, Not yet" in why
     assert "It was refused without asking anybody." in why
     assert "Readiness" in page.get(f"/audit/why/{asked.action_id}").content.decode()
+
+
+def test_a_level_that_the_council_accepts_lets_agents_do_more_and_a_worse_one_less(
+    ready: Agent, shelf: Shelf, process: Callable[..., Process], member: Any, operator: Any
+) -> None:
+    found = process(1)
+    named(ready)
+    assert put(ready).verdict == "deny"
+    good = measured(found, 4, operator, 1)
+    levels.take_up(good)
+    assert put(ready).verdict == "deny"
+    levels.accept(actor=member, assessment=good, reason="It was measured.")
+    assert put(ready).status == "done"
+    levels.take_up(measured(found, 2, operator, 2))
+    assert put(ready, "pen").status == "waiting"
+
+
+def measured(process: Process, level: int, person: Any, number: int) -> Assessment:
+    row = Assessment(
+        process=process, number=number, status="ready", digest="x", asked_by_id=person.pk,
+        asked_by_label="Operator", created_at=now(), level=level,
+    )  # fmt: skip
+    row.save()
+    return row
