@@ -239,6 +239,7 @@ ACTS: dict[str, str] = {
     "incident.check_reminded": "Check of a correction told to be due",
     "incident.rate_jumped": "A failure comes far more often than it used to",
     "incident.person_linked": "Person named whom an incident is about",
+    "incident.linked": "Incident linked to an agent or a run",
     "incident.runs_imported": "Runs of agents elsewhere imported",
     "incident.run_imported": "Run of an agent elsewhere judged harmful",
     "readiness.process_registered": "Process put in the inventory",

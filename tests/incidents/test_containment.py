@@ -389,6 +389,15 @@ def test_the_page_says_beforehand_what_would_stop(
     assert "Lifted" in signed_in(chair).get("/incidents/I-1001").content.decode()
 
 
+def test_kept_evidence_does_not_keep_a_graver_incident_from_stopping_its_agent(
+    triaged: Incident, ready: Agent, chair: User
+) -> None:
+    containment.keep_evidence(actor=chair, incident=triaged, reason="An authority may ask.")
+    incidents.change_severity(actor=chair, incident=triaged, severity=1, reason="Money left.")
+    ready.refresh_from_db()
+    assert ready.status == "suspended"
+
+
 def test_kept_evidence_blocks_purge_change_and_retirement_and_allows_suspension(
     triaged: Incident, ready: Agent, chair: User, administrator: User, owner: User
 ) -> None:

@@ -17,7 +17,15 @@ from apps.incidents.models import Incident
 from apps.incidents.queries import incidents as listed
 from apps.incidents.queries import timeline
 from apps.incidents.rules import Line, with_gaps
-from apps.incidents.services import containment, duties, incidents, learning, opening, receipts
+from apps.incidents.services import (
+    containment,
+    duties,
+    incidents,
+    learning,
+    linking,
+    opening,
+    receipts,
+)
 from apps.incidents.services.containment import Wish
 from apps.incidents.states import MOVES, Status
 from apps.ledger.models import LedgerEvent
@@ -81,6 +89,45 @@ def test_triage_wants_something_that_it_is_about(approver: User, chair: User) ->
     row = opening.report(actor=approver, title="Odd", summary="", kind="issue", severity=3)
     with pytest.raises(Invalid, match="Link an agent"):
         incidents.triage(actor=chair, incident=row, kind="issue", severity=3, reason="")
+
+
+def test_what_it_is_about_is_named_by_people_where_no_signal_says_it(
+    approver: User, chair: User, owner: User, agent: Agent, stranger: User,
+    signed_in: Callable[[User], Client],
+) -> None:  # fmt: skip
+    row = opening.report(actor=approver, title="Odd", summary="", kind="issue", severity=3)
+    with pytest.raises(NotPermitted):
+        linking.link_to(actor=stranger, incident=row, agent=agent)
+    with pytest.raises(Invalid, match="Name an agent or a run"):
+        linking.link_to(actor=chair, incident=row)
+    page, at = signed_in(chair), f"/incidents/I-{row.number}"
+    assert page.post(f"{at}/do/link", {"agent": "", "run": "R-77"}).status_code == 422
+    assert page.post(f"{at}/do/link", {"agent": agent.slug, "run": ""}).status_code == 302
+    with pytest.raises(Conflict, match="linked already"):
+        linking.link_to(actor=chair, incident=row, agent=agent)
+    assert "Clerk" in page.get(at).content.decode()
+    assert LedgerEvent.objects.filter(type="incident.linked").count() == 1
+    incidents.triage(actor=chair, incident=row, kind="issue", severity=3, reason="")
+    agent.refresh_from_db()
+    assert agent.status == "active"
+    with pytest.raises(NotPermitted):
+        linking.link_to(actor=owner, incident=row, agent=agent)
+
+
+def test_an_agent_that_a_grave_incident_is_found_to_be_about_is_stopped_and_its_evidence_kept(
+    approver: User, chair: User, member: User, owner: User, agent: Agent
+) -> None:
+    row = opening.report(actor=approver, title="Odd", summary="", kind="event", severity=2)
+    containment.keep_evidence(actor=chair, incident=row, reason="An authority may ask.")
+    linking.link_to(actor=chair, incident=row, agent=agent)
+    agent.refresh_from_db()
+    assert agent.status == "suspended"
+    measures = set(row.containments.values_list("measure", flat=True))
+    assert measures == {"keep", "suspend"}
+    other = opening.report(actor=approver, title="Odd", summary="", kind="issue", severity=3)
+    Incident.objects.filter(pk=other.pk).update(commander=owner)
+    with pytest.raises(Conflict, match="somebody else leads first"):
+        linking.link_to(actor=chair, incident=other, agent=agent)
 
 
 def test_containing_stops_the_agent_and_says_what_was_in_flight(

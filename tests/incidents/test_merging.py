@@ -19,7 +19,7 @@ from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.incidents.imports import Unreadable, read_runs
 from apps.incidents.models import Group, GroupingRule, ImportedRun, Incident, Signal
 from apps.incidents.queries import batch as batch_of
-from apps.incidents.services import signals
+from apps.incidents.services import containment, incidents, signals
 from apps.incidents.services.importing import import_runs
 from apps.incidents.services.signals import catch_up, held, merge, split, take
 from apps.ledger.models import LedgerEvent
@@ -150,6 +150,10 @@ def test_runs_are_grouped_by_what_they_did_and_harmful_ones_open_an_incident(
     assert sorted((each.runs, each.harmful) for each in found.groups) == [(1, 0), (2, 1)]
     incident = Incident.objects.get()
     assert (incident.severity, incident.groups.get().count) == (3, 2)
+    incidents.triage(actor=chair, incident=incident, kind="event", severity=3, reason="")
+    containment.contain(actor=chair, incident=incident, wishes=[], reason="It works elsewhere.")
+    incident.refresh_from_db()
+    assert incident.status == "contained"
 
 
 def test_what_is_here_already_is_left_out(chair: User) -> None:

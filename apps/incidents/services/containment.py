@@ -267,7 +267,7 @@ def at_the_outset(incident: Incident, tools: Sequence[str] = ()) -> dict[str, st
     """At severity 1 and 2, when it opens: the agents that it is about are suspended, and others'
     use of the same tools is put before people. A person lifts it."""
     agents = queries.agents_of(incident)
-    live = incident.containments.filter(lifted_at=None)
+    live = incident.containments.filter(lifted_at=None).exclude(measure=Measure.KEEP)
     taken = set(live.values_list("place", "target"))
     wishes = [Wish(Place.AGENT, agent.slug, Measure.SUSPEND) for agent in agents]
     if queries.usual_checkpoint("") is not None:
@@ -379,11 +379,19 @@ def keep_evidence(*, actor: User | None, incident: Incident, reason: str) -> Inc
     if not Incident.objects.filter(pk=row.pk, hold=None).update(hold=hold):
         raise Conflict("Its evidence is kept already.")
     for agent in queries.agents_of(row):
-        wish = Wish(Place.AGENT, agent.slug, Measure.KEEP)
-        take(row, wish, reason, moment, dt.timedelta(days=3_650), actor, "", actor)
+        keep_evidence_of(row, agent, actor, reason)
     record(type="incident.evidence_kept", object=row, reason=reason)
     row.refresh_from_db()
     return row
+
+
+def keep_evidence_of(
+    incident: Incident, agent: Agent, actor: User | None, reason: str = ""
+) -> None:
+    """Until the hold of the incident is released the agent is neither changed nor retired."""
+    wish = Wish(Place.AGENT, agent.slug, Measure.KEEP)
+    reason = reason or (incident.hold.basis if incident.hold else "")
+    take(incident, wish, reason, now(), dt.timedelta(days=3_650), actor, "", actor)
 
 
 @permitted("incidents.close")

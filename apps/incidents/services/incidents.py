@@ -37,7 +37,7 @@ def triaged(actor: User, incident: Incident, kind: str, severity: int, reason: s
     refuse_owner(actor, row)
     if kind not in Kind.values or severity not in Severity.values:
         raise Invalid("Choose what it was and how grave.", fields={"severity": ["Choose one."]})
-    if not row.links.exists():
+    if not row.links.exists() and not row.groups.exists():
         raise Invalid("Link an agent or a run first.", fields={"agent": ["Name one."]})
     graver = severity in GRAVE and row.severity not in GRAVE
     move(

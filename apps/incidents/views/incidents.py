@@ -21,9 +21,10 @@ from apps.incidents import clocks, queries
 from apps.incidents.forms import ReportForm
 from apps.incidents.models import Finding, Incident, Link
 from apps.incidents.rules import ASI
-from apps.incidents.services import containment, duties, learning, opening
+from apps.incidents.services import containment, duties, learning, linking, opening
 from apps.incidents.services import incidents as services
 from apps.incidents.states import OVER, ActionType, Kind, LinkKind, Severity, Status
+from apps.orchestration.models import Run
 from apps.policies.models import Policy
 from apps.registry.models import Agent
 
@@ -139,6 +140,7 @@ def show(
         "policy_actions": policy_actions,
         "offered": queries.offered(found) if found.status not in OVER else [],
         "policies": Policy.objects.order_by("title"),
+        "agents": Agent.objects.exclude(status="retired").order_by("name")[:500],
         "findings": findings,
         "confirmed": User.objects.filter(pk__in=found.confirmed_by),
         "over": found.status in OVER,
@@ -195,6 +197,19 @@ def do_severity(user: User, found: Incident, data: Typed) -> str:
         reason=data.get("reason", ""),
     )  # fmt: skip
     return "The severity is changed."
+
+
+def do_link(user: User, found: Incident, data: Typed) -> str:
+    agent = Agent.objects.filter(slug=data.get("agent", "")).exclude(status="retired").first()
+    text = data.get("run", "").strip().upper().removeprefix("R-")
+    run = None
+    if text:
+        known = text.isdecimal() and len(text) < 15
+        run = Run.objects.filter(number=int(text)).first() if known else None
+        if run is None:
+            raise Invalid("There is no such run.")
+    linking.link_to(actor=user, incident=found, agent=agent, run=run)
+    return "Linked."
 
 
 def do_lead(user: User, found: Incident, data: Typed) -> str:
@@ -416,6 +431,7 @@ ACTS: Mapping[str, Callable[[User, Incident, Typed], str]] = {
     "triage": do_triage,
     "severity": do_severity,
     "lead": do_lead,
+    "link": do_link,
     "investigate": do_investigate,
     "confirm": do_confirm,
     "review": do_review,
