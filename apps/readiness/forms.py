@@ -125,6 +125,7 @@ class PeriodForm(forms.Form):
 
     def __init__(self, *args: Any, logs: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["log"].initial = logs[0][0] if logs else ""
         self.fields["log"].choices = [  # type: ignore[attr-defined]
             *logs, ("", "None: only what is countersigned")
         ]  # fmt: skip

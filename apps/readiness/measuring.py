@@ -30,6 +30,7 @@ from apps.readiness.mining.results import (
     Conformance,
     Decisions,
     Dimension,
+    Edge,
     EventLog,
     Graph,
     LogRefused,
@@ -333,9 +334,13 @@ def with_volume(known: Known, log: EventLog) -> Known:
 
 
 def kept_graph(drawn: Graph, aligned: Conformance | None) -> dict[str, Any]:
-    """Every step; the edges worth drawing and those that lead to or from undocumented work."""
+    """Every step; the edges worth drawing, those that lead to or from undocumented work, and of
+    every step its commonest way in and out, so that none stands alone."""
     shadow = {each.activity for each in aligned.shadow_work} if aligned else set()
-    worth = set(drawn.drawn())
+    best: dict[tuple[str, str], Edge] = {}
+    for edge in sorted(drawn.edges, key=lambda edge: edge.count):
+        best[edge.source, "out"] = best[edge.target, "in"] = edge
+    worth = {*drawn.drawn(), *best.values()}
     kept = [
         edge
         for edge in drawn.edges

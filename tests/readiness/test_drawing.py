@@ -86,7 +86,9 @@ def test_the_map_tells_undocumented_work_and_what_was_left_out() -> None:
 
 def test_the_picture_is_well_formed_and_has_no_style_of_its_own() -> None:
     drawn, _ = a_map()
-    text = render_to_string("readiness/_map.html", {"drawing": drawn, "name": "A & <B>"})
+    text = render_to_string(
+        "readiness/_map.html", {"drawing": drawn, "name": "A & <B>", "key": "x"}
+    )
     start = text.index("<svg")
     root = ET.fromstring(text[start : text.index("</svg>") + 6])  # noqa: S314
     assert "style" not in text
@@ -132,3 +134,18 @@ def test_the_quadrant_keeps_labels_apart_and_points_inside() -> None:
         0 <= point.x <= drawn.width and 0 <= point.y <= drawn.height for point in drawn.points
     )
     assert quadrant.drawn([], 0.0).points == ()
+
+
+@given(EDGES)
+def test_no_edge_passes_under_a_box_that_is_not_its_own(edges: dict[Any, float]) -> None:
+    nodes = sorted({node for pair in edges for node in pair})
+    laid = lay(nodes, edges)
+    for pair, path in laid.paths.items():
+        for (x, y), (a, b) in pairwise(path):
+            if x != a:
+                continue  # a curve lies between two rows
+            for node, (left, top) in laid.places.items():
+                inside = abs(x - left) < Size.width / 2 - 0.1 and min(y, b) < top < max(y, b)
+                assert node in pair or not inside
+        for (_, y), (_, b) in pairwise(path):
+            assert abs(b - y) <= Size.height + Size.down  # no curve is longer than a row

@@ -20,7 +20,7 @@ class Size:
     """Boxes and what lies between them, in the units of the drawing."""
 
     width: int = 176
-    height: int = 46
+    height: int = 52
     across: int = 28
     down: int = 40
     lane: int = 18  # between two edges that pass a box
@@ -272,7 +272,7 @@ def finished(
         points = [(places[first][0] + shift, places[first][1] + size.height / 2)]
         for dummy in chain[1:-1]:
             row = dummy[3]  # type: ignore[index]
-            points.append((across[dummy], row * step + size.height / 2))
+            points += [(across[dummy], row * step), (across[dummy], row * step + size.height)]
         points.append((places[last][0] + shift, places[last][1] - size.height / 2))
         paths[pair] = points[::-1] if turned else points
     width = max((x for x, _ in places.values()), default=0.0) + size.width / 2
