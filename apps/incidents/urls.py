@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.incidents.views import containment, groups, incidents
+from apps.incidents.views import acts, containment, groups, incidents
 
 app_name = "incidents"
 urlpatterns = [
@@ -19,5 +19,5 @@ urlpatterns = [
     path("I-<int:number>", incidents.incident, name="incident"),
     path("I-<int:number>/contain", containment.contain, name="contain"),
     path("I-<int:number>/rollback", containment.rollback, name="rollback"),
-    path("I-<int:number>/do/<slug:verb>", incidents.act, name="act"),
+    path("I-<int:number>/do/<slug:verb>", acts.act, name="act"),
 ]

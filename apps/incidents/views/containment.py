@@ -20,7 +20,7 @@ from apps.incidents.clocks import SUSPEND_USE
 from apps.incidents.models import Incident
 from apps.incidents.services import containment, rollbacks
 from apps.incidents.states import ItemStatus, Status
-from apps.incidents.views.incidents import number as whole
+from apps.incidents.views.acts import number as whole
 from apps.incidents.views.incidents import url_of
 
 LEAST_HOURS, USUAL_HOURS, MOST_HOURS = 1, 72, 720

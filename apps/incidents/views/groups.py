@@ -21,7 +21,7 @@ from apps.incidents.imports import MOST_BYTES
 from apps.incidents.models import Group
 from apps.incidents.rules import SOURCES
 from apps.incidents.services import importing, signals
-from apps.incidents.views.incidents import key, number
+from apps.incidents.views.acts import key, number
 
 
 @needs("incidents.view")
