@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +12,11 @@ from apps.access.models import Department, User
 from apps.common.clock import now
 from apps.readiness import outline, questions
 from apps.readiness.mining import generate
+from apps.readiness.mining.generate import as_csv
 from apps.readiness.models import Assessment, Interview, Log, Process, Source, System, Table
 from apps.readiness.services import assessing, interviews, inventory, logs, tables
 
 Rows = list[dict[str, Any]]
-
-
-def as_csv(rows: Rows) -> bytes:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]))
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({**row, "at": row["at"].isoformat()})
-    return buffer.getvalue().encode()
 
 
 def uploaded(actor: User, process: Process, data: bytes, name: str = "log.csv") -> Log:

@@ -1,7 +1,4 @@
-"""Event logs with a known truth, for demos, tests and measurements. The same plan and seed give
-the same log.
-
-The process is an invoice's: Receive invoice → Read fields → Match purchase order → Route invoice →
+"""An invoice: Receive invoice → Read fields → Match purchase order → Route invoice →
 approve (by a manager over the limit, by a clerk under it) → Pay invoice. Planted are: undocumented
 work, a control left out, a payment before its approval, a manager who returns far more than the
 others, a routing rule with noise, rework, and systems that nobody sanctioned.
@@ -15,7 +12,8 @@ from random import Random
 from typing import Any
 
 from apps.readiness.mining.events import of_rows
-from apps.readiness.mining.results import EventLog
+from apps.readiness.mining.generate.writer import Described, Rows, Writer, ending
+from apps.readiness.mining.results import EventLog, SystemFact
 
 STEPS: tuple[Any, ...] = (
     "Receive invoice",
@@ -31,6 +29,23 @@ STEPS: tuple[Any, ...] = (
     },
     "Pay invoice",
 )
+SYSTEMS = (
+    SystemFact("mailbox", True, "api"),
+    SystemFact("ocr", True, "api"),
+    SystemFact("erp", True, "api"),
+    SystemFact("workflow", True, "api"),
+    SystemFact("bank", True, "api"),
+)
+ACTIVITIES = (
+    Described("Receive invoice", 0),
+    Described("Read fields", 1, "tested", "The fields are read again from the document."),
+    Described("Match purchase order", 1, "tested", "The match is taken off the order."),
+    Described("Route invoice", 1, "tested", "It is sent to another desk."),
+    Described("Approve by clerk", 2, "tested", "The approval is withdrawn before the payment."),
+    Described("Approve by manager", 2, "tested", "The approval is withdrawn before the payment."),
+    Described("Return to vendor", 2, "tested", "The vendor is told to send it again."),
+    Described("Pay invoice", 4, guarded=True),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,7 @@ class Plan:
     cases: int = 2_000
     seed: int = 1
     begin: datetime = datetime(2026, 1, 5, 8, tzinfo=UTC)
+    until: datetime | None = None  # when the last event is, instead of `begin`
     limit: float = 5_000.0
     routing_noise: float = 0.01
     shadow_call: float = 0.12  # "Call vendor", by phone
@@ -64,33 +80,6 @@ class Truth:
     seen_by_strict: int
 
 
-class Writer:
-    """Writes the events of one case, time going on."""
-
-    def __init__(self, plan: Plan, random: Random, number: int) -> None:
-        self.plan, self.random = plan, random
-        self.case = f"INV-{number:07d}"
-        self.at = plan.begin + timedelta(minutes=plan.minutes_between_cases * number)
-        self.rows: list[dict[str, Any]] = []
-        self.amount = round(random.lognormvariate(8.0, 1.1), 2)
-        self.channel = random.choice(("e-mail", "portal", "post"))
-
-    def event(self, activity: str, resource: str, team: str, system: str) -> None:
-        self.at += timedelta(seconds=int(self.random.expovariate(1 / 7_200)) + 60)
-        self.rows.append(
-            {
-                "case": self.case,
-                "activity": activity,
-                "at": self.at,
-                "resource": resource,
-                "team": team,
-                "system": system,
-                "amount": self.amount,
-                "channel": self.channel,
-            }
-        )
-
-
 CLERKS = ("Ada", "Ben", "Cleo", "Dan")
 MANAGERS = ("Mara", "Noor", "Otto")
 STRICT = "Mara"
@@ -102,13 +91,20 @@ def generate(plan: Plan | None = None) -> tuple[EventLog, Truth]:
     return of_rows(rows), truth
 
 
-def generated(plan: Plan) -> tuple[list[dict[str, Any]], Truth]:
+def generated(plan: Plan) -> tuple[Rows, Truth]:
     """The rows before anything read them; for writing files."""
     random = Random(plan.seed)  # noqa: S311 - reproducible test data, nothing secret
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     called = sheet = early = misread = returned = seen = 0
     for number in range(plan.cases):
-        writer = Writer(plan, random, number)
+        writer = Writer(
+            random,
+            f"INV-{number:07d}",
+            plan.begin + timedelta(minutes=plan.minutes_between_cases * number),
+            7_200,
+            amount=round(random.lognormvariate(8.0, 1.1), 2),
+            channel=random.choice(("e-mail", "portal", "post")),
+        )
         clerk = random.choice(CLERKS)
         writer.event("Receive invoice", "mailbox robot", "Intake", "mailbox")
         writer.event("Read fields", clerk, "Intake", "ocr")
@@ -128,12 +124,13 @@ def generated(plan: Plan) -> tuple[list[dict[str, Any]], Truth]:
         seen += strict
         returned += back
         rows += writer.rows
-    return rows, Truth(plan.cases, called, sheet, early, misread, returned, seen)
+    truth = Truth(plan.cases, called, sheet, early, misread, returned, seen)
+    return ending(rows, plan.until), truth
 
 
 def approvals(plan: Plan, writer: Writer, random: Random, *, early: bool) -> tuple[int, int]:
     """Approval and payment; how often the strict manager saw and returned the invoice."""
-    over = writer.amount > plan.limit
+    over = writer.attributes["amount"] > plan.limit
     if random.random() < plan.routing_noise:
         over = not over
     if not over:
