@@ -3,7 +3,9 @@ from __future__ import annotations
 import uuid
 
 from celery import shared_task
+from django.conf import settings
 
+from apps.readiness import demo
 from apps.readiness.models import Assessment, Log, Table
 from apps.readiness.services import assessing, logs, tables, work
 
@@ -26,6 +28,8 @@ def assess(pk: str) -> None:
 @shared_task(name="apps.readiness.tasks.sweep")
 def sweep() -> None:
     """Finds work whose message was lost or whose worker died."""
+    if settings.DEMO:
+        demo.measure_what_was_read()
     for model, task in ((Log, read_log), (Table, check_table), (Assessment, assess)):
         for pk in work.due(model):
             task.delay(str(pk))

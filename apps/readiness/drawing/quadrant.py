@@ -93,7 +93,7 @@ def drawn(seen: Iterable[Seen], middle: float) -> Quadrant:
 def free(points: Iterable[Point], x: float, y: float, *, late: bool) -> float:
     """A height for the label at which it runs into no other."""
     taken = [each.label_y for each in points if abs(each.x - x) < 220]
-    at = y + 4
+    at = y - 9
     while any(abs(at - other) < 14 for other in taken):
         at += 14
     return at

@@ -10,6 +10,7 @@ from apps.access.services import create_department, give_role
 from apps.common.acting import acting
 from apps.council.seed import seed_council
 from apps.pilots.catalogue import pilots
+from apps.readiness import demo as readiness
 
 
 class Command(BaseCommand):
@@ -25,6 +26,7 @@ class Command(BaseCommand):
                 pilot.seed()
                 self.stdout.write(f"Seeded {pilot.title}.")
             seed_council()
+            readiness.seed()
 
 
 def seed_people() -> None:
