@@ -5,7 +5,6 @@ import uuid
 from celery import shared_task
 from django.conf import settings
 
-from apps.readiness import demo
 from apps.readiness.models import Assessment, Log, Table
 from apps.readiness.services import assessing, logs, tables, work
 
@@ -29,6 +28,8 @@ def assess(pk: str) -> None:
 def sweep() -> None:
     """Finds work whose message was lost or whose worker died."""
     if settings.DEMO:
+        from apps.readiness import demo  # brings polars, which no worker loads at its start
+
         demo.measure_what_was_read()
     for model, task in ((Log, read_log), (Table, check_table), (Assessment, assess)):
         for pk in work.due(model):
