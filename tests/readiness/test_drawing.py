@@ -149,3 +149,24 @@ def test_no_edge_passes_under_a_box_that_is_not_its_own(edges: dict[Any, float])
                 assert node in pair or not inside
         for (_, y), (_, b) in pairwise(path):
             assert abs(b - y) <= Size.height + Size.down  # no curve is longer than a row
+
+
+def test_documented_ways_that_nobody_went_and_steps_never_done_are_drawn_thin() -> None:
+    drawn_graph = {
+        "cases": 10,
+        "edge_count": 1,
+        "steps": [
+            {"activity": name, "count": 10, "cases": 10, "starts": 0, "ends": 0} for name in "AD"
+        ],
+        "edges": [{"source": "A", "target": "D", "count": 10, "cases": 10, "median": 5.0}],
+    }
+    skipped = {"skipped_controls": [{"activity": "B", "cases": 10}]}
+    ways = [["A", "B"], ["B", "D"], ["A", "D"]]
+    drawn = maps.process_map(drawn_graph, skipped, ["A", "B", "D"], ways=ways)
+    thin = [line.title for line in drawn.lines if "documented" in line.classes.split()]
+    assert thin == [
+        "A → B: documented, but nobody went this way",
+        "B → D: documented, but nobody went this way",
+    ]
+    order = {box.title.split(":")[0]: box.y for box in drawn.boxes}
+    assert order["A"] < order["B"] < order["D"]

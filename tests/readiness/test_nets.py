@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from apps.readiness.mining import conformance, documented
 from apps.readiness.mining.events import of_rows
-from apps.readiness.mining.nets import Aligner, DocumentRefused, Net, cheapest, firings
+from apps.readiness.mining.nets import (
+    Aligner,
+    DocumentRefused,
+    Net,
+    cheapest,
+    firings,
+    follows,
+)
 
 LETTERS = "abcd"
 
@@ -199,3 +206,12 @@ def test_deviations_are_named_for_what_they_are() -> None:
     assert [(each.activity, each.example) for each in found.skipped_controls] == [("b", "3")]
     assert [each.example for each in found.order_violations] == ["4"]
     assert [(each.activity, each.example) for each in found.extra_work] == [("a", "5")]
+
+
+def test_what_may_follow_what_is_told_through_choices_loops_and_parallel_branches() -> None:
+    net = documented.from_steps(["A", {"one_of": [["B"], []]}, {"step": "C", "repeat": True}, "D"])
+    assert follows(net) == (("A", "B"), ("A", "C"), ("B", "C"), ("C", "C"), ("C", "D"))
+    net = documented.from_steps(["A", {"together": [["B"], ["C"]]}, "D"])
+    assert follows(net) == (
+        ("A", "B"), ("A", "C"), ("B", "C"), ("B", "D"), ("C", "B"), ("C", "D"),
+    )  # fmt: skip

@@ -68,9 +68,11 @@ def process_map(
     conformance: Mapping[str, Any] | None,
     documented: Sequence[str],
     verdicts: Iterable[Mapping[str, str]] = (),
+    ways: Iterable[Sequence[str]] = (),
 ) -> Drawing:
     """What really happened (mining's graph as kept in an assessment), with undocumented steps and
-    ways told apart from documented ones, and controls that were left out."""
+    ways told apart from documented ones, and controls that were left out. `ways`: what may follow
+    what as documented; those that nobody went are drawn thin."""
     cases = max(1, int(graph["cases"]))
     steps = sorted(graph["steps"], key=lambda step: -step["cases"])[:MOST_NODES]
     shown = {step["activity"] for step in steps}
@@ -84,6 +86,14 @@ def process_map(
     missing = [name for name in documented if name not in shown and name in skipped]
     nodes = [*(step["activity"] for step in steps), *missing]
     weights = {(e["source"], e["target"]): e["cases"] / cases * 10 for e in edges}
+    gone = {(e["source"], e["target"]) for e in graph["edges"]}
+    unused = [
+        (source, target)
+        for source, target in ways
+        if source in nodes and target in nodes and source != target
+        and (source, target) not in gone
+    ][:MOST_EDGES]  # fmt: skip
+    weights = {**dict.fromkeys(unused, 0.05), **weights}
     starts = sorted(steps, key=lambda step: -step["starts"])
     laid = lay(nodes, weights, first=[s["activity"] for s in starts if s["starts"]])
     boxes = [
@@ -94,7 +104,12 @@ def process_map(
             f"{name}: documented, but never done in this log")
         for name in missing
     ]  # fmt: skip
-    lines = [edge(e, laid.paths, laid.places, cases, known) for e in edges]
+    lines = [
+        Line(curve(laid.paths[pair]), 1.0, "edge documented", "", *laid.paths[pair][0],
+             f"{pair[0]} → {pair[1]}: documented, but nobody went this way")
+        for pair in unused
+    ]  # fmt: skip
+    lines += [edge(e, laid.paths, laid.places, cases, known) for e in edges]
     return Drawing(
         tuple(boxes), tuple(lines), round(laid.width) + LOOP, round(laid.height),
         left_out=max(0, int(graph.get("edge_count", 0)) - len(edges)),

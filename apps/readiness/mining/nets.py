@@ -86,6 +86,38 @@ def prove_safe(net: Net) -> None:
         raise DocumentRefused("The process can never reach its end.")
 
 
+def follows(net: Net) -> tuple[tuple[str, str], ...]:
+    """What may directly follow what, as documented: (a, b) in the alphabet's order."""
+    found: set[tuple[str, str]] = set()
+    quiet: dict[int, set[str]] = {}
+    seen, waiting = {net.initial}, [net.initial]
+    while waiting:
+        marking = waiting.pop()
+        for label, after in firings(net, marking):
+            if after not in seen:
+                seen.add(after)
+                waiting.append(after)
+            if label is not None:
+                if after not in quiet:
+                    quiet[after] = next_labels(net, after)
+                found |= {(label, other) for other in quiet[after]}
+    return tuple(sorted(found))
+
+
+def next_labels(net: Net, marking: int) -> set[str]:
+    """The steps that can come next, through whatever is silent."""
+    labels: set[str] = set()
+    seen, waiting = {marking}, [marking]
+    while waiting:
+        for label, after in firings(net, waiting.pop()):
+            if label is not None:
+                labels.add(label)
+            elif after not in seen:
+                seen.add(after)
+                waiting.append(after)
+    return labels
+
+
 @dataclass
 class Aligner:
     """Aligns traces with one net, and remembers what it found."""

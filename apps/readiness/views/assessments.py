@@ -128,8 +128,9 @@ def picture(row: Assessment) -> dict[str, Any]:
     }
     if graph:
         found["map"] = maps.process_map(
-            graph, results.get("conformance"), results.get("documented", []), verdicts
-        )
+            graph, results.get("conformance"), results.get("documented", []), verdicts,
+            results.get("documented_ways", []),
+        )  # fmt: skip
         found["graph"] = graph
     if systems and systems["nodes"]:
         found["system_map"] = maps.system_map(systems)
