@@ -14,7 +14,6 @@ from random import Random
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from apps.readiness.mining.events import of_rows
 from apps.readiness.mining.generate.writer import Described, Rows, Writer, ending
 from apps.readiness.mining.results import EventLog, SystemFact
 
@@ -131,6 +130,8 @@ STAFF = tuple(f"Employee {number:02d}" for number in range(1, 41))
 
 def generate(plan: Plan | None = None) -> tuple[EventLog, Truth]:
     """The log of a plan, and what was planted."""
+    from apps.readiness.mining.events import of_rows
+
     rows, truth = generated(plan or Plan())
     return of_rows(rows), truth
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from apps.readiness.mining.events import of_rows
 from apps.readiness.mining.generate.writer import Described, Rows, Writer, ending
 from apps.readiness.mining.results import EventLog, SystemFact
 
@@ -87,6 +86,8 @@ STRICT = "Mara"
 
 def generate(plan: Plan | None = None) -> tuple[EventLog, Truth]:
     """The log of a plan, and what was planted."""
+    from apps.readiness.mining.events import of_rows
+
     rows, truth = generated(plan or Plan())
     return of_rows(rows), truth
 

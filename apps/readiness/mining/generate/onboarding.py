@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from apps.readiness.mining.events import of_rows
 from apps.readiness.mining.generate.writer import Described, Rows, Writer, ending
 from apps.readiness.mining.results import EventLog, SystemFact
 
@@ -95,6 +94,8 @@ STRICT = "Ilse"
 
 def generate(plan: Plan | None = None) -> tuple[EventLog, Truth]:
     """The log of a plan, and what was planted."""
+    from apps.readiness.mining.events import of_rows
+
     rows, truth = generated(plan or Plan())
     return of_rows(rows), truth
 
