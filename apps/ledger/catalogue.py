@@ -182,6 +182,7 @@ ACTS: dict[str, str] = {
     "run.undo_left": "Undoing of a run goes on without what cannot be undone",
     "run.rolled_back": "Run rolled back",
     "run.stuck": "Run needs a person",
+    "runs.exported": "Runs exported as an event log",
     "step.superseded": "Step superseded by another agent's",
     "step.already_so": "Step found done by another agent",
     "precedence.set": "Precedence of an agent set",

@@ -8,6 +8,7 @@ app_name = "orchestration"
 urlpatterns = [
     path("", views.runs, name="runs"),
     path("attention", views.attention, name="attention"),
+    path("export", views.export, name="export"),
     path("limits", views.limits, name="limits"),
     path("workflows", views.workflows, name="workflows"),
     path("workflows/<slug:slug>/process", views.place, name="place-workflow"),

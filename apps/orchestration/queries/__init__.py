@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.orchestration.queries.exporting import COLUMNS, Event, events
 from apps.orchestration.queries.limits import BudgetLine, Limits, limits
 from apps.orchestration.queries.runs import (
     Needed,
@@ -26,7 +27,9 @@ from apps.orchestration.queries.runs import (
 )
 
 __all__ = [
+    "COLUMNS",
     "BudgetLine",
+    "Event",
     "Limits",
     "Needed",
     "Progress",
@@ -34,6 +37,7 @@ __all__ = [
     "Undoable",
     "action_in_doubt",
     "attention",
+    "events",
     "goes_on_at",
     "in_flight",
     "last_sweep",

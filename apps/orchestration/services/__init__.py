@@ -3,6 +3,7 @@ UPDATE on (id, status, fence)."""
 
 from __future__ import annotations
 
+from apps.orchestration.services.exporting import export_runs
 from apps.orchestration.services.plans import advance
 from apps.orchestration.services.precedence import set_precedence
 from apps.orchestration.services.processes import tell_readiness
@@ -39,6 +40,7 @@ __all__ = [
     "continue_run",
     "drain",
     "end_stuck",
+    "export_runs",
     "install_workflow",
     "leave_standing",
     "pause_for_agent",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.orchestration.views.exports import export
 from apps.orchestration.views.limits import KINDS, lift, limits, set_limit
 from apps.orchestration.views.runs import (
     MENDING,
@@ -23,6 +24,7 @@ __all__ = [
     "VERBS",
     "attention",
     "change",
+    "export",
     "lift",
     "limits",
     "mend",

@@ -16,12 +16,12 @@ from apps.orchestration.models import Run, Workflow
 from apps.orchestration.states import RUN_MOVES, RunStatus
 from apps.runtime import outside
 
+FILTERS = ("status", "workflow", "agent", "search")
+
 
 @needs("runs.view")
 def runs(request: PersonRequest) -> HttpResponse:
-    filters = {
-        name: request.GET.get(name, "") for name in ("status", "workflow", "agent", "search")
-    }
+    filters = {name: request.GET.get(name, "") for name in FILTERS}
     context = {
         "page": page(request, queries.runs(request.user, **filters), field="created_at"),
         "filters": filters,
