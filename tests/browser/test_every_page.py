@@ -282,7 +282,7 @@ def readiness_pages() -> list[str]:
     people = {user.username: user for user in User.objects.all()}
     finance = people["dana"].department
     assert finance is not None
-    made = everything(people["operator"], people["dana"], people["member"], finance)
+    made = everything(people["operator"], people["dana"], people["member"], finance, "own")
     return list(made.pages().values())
 
 

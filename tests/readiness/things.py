@@ -78,12 +78,17 @@ class Things:
         }
 
 
-def everything(operator: User, owner: User, member: User, department: Department) -> Things:
-    for name in ("erp", "bank", "workflow", "ocr"):
-        inventory.save_system(actor=operator, name=name, access="api", sanctioned=True, owner=owner)
-    system = inventory.save_system(actor=operator, name="mailbox", access="file", sanctioned=True)
+def everything(
+    operator: User, owner: User, member: User, department: Department, slug: str = "invoices"
+) -> Things:
+    """Beside what is there already, such as the demonstration's own processes."""
+    for name in ("erp", "bank", "workflow", "ocr", "mailbox"):
+        system = inventory.save_system(
+            actor=operator, name=name, access="file" if name == "mailbox" else "api",
+            sanctioned=True, owner=owner, system=System.objects.filter(name=name).first(),
+        )  # fmt: skip
     process = inventory.register_process(
-        actor=operator, slug="invoices", name="Invoices", purpose="Pays what was delivered.",
+        actor=operator, slug=slug, name="Invoices", purpose="Pays what was delivered.",
         department=department, owner=owner, lawful_basis="Contracts with suppliers",
         volume=[8_000, 9_000, 10_000], minutes=[10, 12, 15], procedure_on=now().date(),
         escalation="Ask the head of payables.", reviewer_hours=10,
