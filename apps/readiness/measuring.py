@@ -146,6 +146,8 @@ def measure(
         "unread_rules": unread,
         "quality": as_json(data),
         "verdicts": as_json(verdicts),
+        "actions": [list(each) for each in named_actions(known, drawn)],
+        "mix_distances": dimensions.mix_distances(log),
         "age_days": age,
         "first_at": log.first_at.isoformat(),
         "last_at": log.last_at.isoformat(),
@@ -294,17 +296,20 @@ def binary_entropy(share: float) -> float:
 
 
 def actions(known: Known, drawn: Graph) -> list[tuple[float, bool]]:
-    """(severity, has a tested undo) of every step; one that the inventory does not describe
-    counts as harm 1 without an undo, so that nothing is won by leaving it out."""
+    """(severity, has a tested undo) of every step that changes something."""
+    return [
+        (float(severity), tested) for _, severity, tested in named_actions(known, drawn) if severity
+    ]
+
+
+def named_actions(known: Known, drawn: Graph) -> list[tuple[str, int, bool]]:
+    """The same with its name; a step that the inventory does not describe counts as harm 1 without
+    an undo, so that nothing is won by leaving it out. [] where none is described."""
     described = {name: (severity, tested) for name, severity, tested, _, _ in known.activities}
     named = {*described, *(step.activity for step in drawn.steps)}
     if not described:
         return []
-    return [
-        (float(severity), tested)
-        for severity, tested in (described.get(name, (1, False)) for name in sorted(named))
-        if severity
-    ]
+    return [(name, *described.get(name, (1, False))) for name in sorted(named)]
 
 
 def step_verdicts(

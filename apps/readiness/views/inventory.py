@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.dateparse import parse_date
 
 from apps.access.guards import PersonRequest, needs
+from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.errors import Absent, Invalid, NotPermitted, Refused
 from apps.common.middleware import told
@@ -139,6 +140,7 @@ def describe(request: PersonRequest, slug: str) -> HttpResponse:
         "sources": found.sources.select_related("system", "owner").order_by("name"),
         "rules": found.rules.order_by("kind", "pk"),
         "systems": System.objects.order_by("name"),
+        "people": User.objects.filter(is_active=True).order_by("display_name")[:500],
         "undos": Undo.choices,
         "kinds": [pair for pair in RuleKind.choices if pair[0] != "decision"],
         "checks": ", ".join(inventory.CHECKS),
@@ -178,9 +180,11 @@ def say_source(request: PersonRequest, process: Process) -> str:
     if not isinstance(rules, list) or not data.get("name", "").strip():
         raise Invalid("Give the source a name, and its rules as a JSON list.")
     system = System.objects.filter(name=data.get("system", "")).first()
+    owner = data.get("owner", "")
     inventory.save_source(
         actor=request.user, process=process, name=data.get("name", "").strip()[:120],
         rules=rules, system=system,
+        owner=User.objects.filter(pk=int(owner)).first() if owner.isdecimal() else None,
     )  # fmt: skip
     return "The source is described."
 
