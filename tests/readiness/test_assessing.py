@@ -122,6 +122,17 @@ def test_a_higher_level_waits_for_the_council_and_a_lower_one_holds_at_once(
         levels.accept(actor=member, assessment=good, reason="Again.")
 
 
+def test_the_same_level_again_is_no_move(
+    read: Callable[..., Log], assessed: Callable[..., Assessment], process: Process
+) -> None:
+    rows, _ = fresh(cases=250)
+    log = read(rows)
+    first = assessed(log)
+    assessed(log)
+    assert process.level_from == first.number
+    assert LedgerEvent.objects.filter(type="readiness.level_moved").count() == 1
+
+
 def test_who_accepts_a_level(
     read: Callable[..., Log],
     assessed: Callable[..., Assessment],

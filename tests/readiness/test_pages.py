@@ -181,6 +181,8 @@ def test_two_editors_do_not_overwrite_each_other(
     ("data", "status", "words"),
     [
         ({"what": "step", "name": "Pay invoice", "severity": "3", "undo": "tested"}, 422, "tested"),
+        ({"what": "step", "name": "X", "severity": "3", "undo": "tested",
+          "undo_tested_on": "2026-02-31"}, 422, "A day that was."),
         ({"what": "step", "name": "X", "severity": "3", "undo": "untested"}, 302, ""),
         ({"what": "source", "name": "T", "rules": "[{]"}, 422, "no JSON: line 1"),
         ({"what": "source", "name": "T", "rules": '[{"check": "odd"}]'}, 422, "Rule 1"),

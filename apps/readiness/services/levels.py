@@ -23,7 +23,8 @@ def take_up(assessment: Assessment) -> None:
     """Within the transaction that ends an assessment: a lower level holds at once. What was never
     assessed is bound like Not yet, so that only this first level needs nobody."""
     process = Process.lock(assessment.process_id)
-    if newest(process) != assessment or assessment.level > max(process.level, Level.NOT_YET):
+    first = process.level == Level.UNKNOWN and assessment.level == Level.NOT_YET
+    if newest(process) != assessment or not (first or assessment.level < process.level):
         return
     move(process, assessment, "It was measured.")
 

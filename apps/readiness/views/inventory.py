@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any
 
@@ -166,9 +167,16 @@ def say_step(request: PersonRequest, process: Process) -> str:
         actor=request.user, process=process, name=data.get("name", "").strip()[:200],
         severity=int(severity) if severity.isdecimal() else -1, undo=data.get("undo", ""),
         undo_how=data.get("undo_how", ""), guarded=bool(data.get("guarded")),
-        undo_tested_on=parse_date(data.get("undo_tested_on", "") or "x"),
+        undo_tested_on=day_in(data.get("undo_tested_on", "")),
     )  # fmt: skip
     return "The step is described."
+
+
+def day_in(text: str) -> dt.date | None:
+    try:
+        return parse_date(text)
+    except ValueError:  # a day that no month has
+        return None
 
 
 def say_source(request: PersonRequest, process: Process) -> str:
