@@ -89,7 +89,7 @@ CONTROLS: dict[str, Control] = {
             "GC-06",
             "Runs end as they should",
             "Each run and step that was started, with its end; what got stuck is an exception.",
-            ("run.", "step.", "workflow."),
+            ("run.", "runs.", "step.", "workflow."),
             ("run.stuck", "step.dead", "step.in_doubt"),
             ("failed",),
         ),
