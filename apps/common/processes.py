@@ -3,7 +3,7 @@ keeps the inventory tells it here at the start, so that no app looks sideways or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -24,6 +24,27 @@ _tells: list[Tell] = []
 def tell(by: Tell) -> None:
     """Registers who knows the processes; it is asked anew whenever a page shows one."""
     _tells[:] = [by]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Something that names a process, so that its readiness bounds it: what it is, and its page."""
+
+    what: str
+    url: str
+
+
+_bounds: dict[str, Callable[[str], Iterable[Bounded]]] = {}
+
+
+def name_bounded(by: str, find: Callable[[str], Iterable[Bounded]]) -> None:
+    """Registers where to look for what names a process: once per app."""
+    _bounds[by] = find
+
+
+def bounded(slug: str) -> list[Bounded]:
+    """What the readiness of the process bounds, in every app that names processes."""
+    return [each for _, find in sorted(_bounds.items()) for each in find(slug)]
 
 
 def known() -> Mapping[str, Named]:

@@ -267,6 +267,7 @@ ACTS: dict[str, str] = {
     "readiness.interview_answered": "Questionnaire about a process answered",
     "readiness.interview_countersigned": "Answers about a process countersigned",
     "readiness.interview_refused": "Answers about a process sent back",
+    "readiness.interview_superseded": "Answers about a process took the place of others",
     "readiness.weights_set": "Weights of the readiness score set by the council",
     "audit.searched": "Audit trail searched",
     "audit.read": "Sensitive record opened",

@@ -3,8 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.urls import reverse
 
 from apps.approvals.signals import decided
+from apps.common import processes
 from apps.registry.signals import agent_resumed, agent_suspended, asked_what_is_in_flight
 
 
@@ -16,6 +18,15 @@ class OrchestrationConfig(AppConfig):
         agent_suspended.connect(pause, dispatch_uid="orchestration-agent-suspended")
         agent_resumed.connect(go_on, dispatch_uid="orchestration-agent-resumed")
         asked_what_is_in_flight.connect(running, dispatch_uid="orchestration-in-flight")
+        processes.name_bounded("orchestration", bounded)
+
+
+def bounded(slug: str) -> list[processes.Bounded]:
+    from apps.orchestration.models import Workflow
+
+    url = reverse("orchestration:workflows")
+    rows = Workflow.objects.filter(process=slug).order_by("title")[:50]
+    return [processes.Bounded(f"Workflow {row.title}", url) for row in rows]
 
 
 def wake(sender: Any, request_id: Any, **kwargs: Any) -> None:

@@ -119,13 +119,15 @@ class SystemForm(forms.Form):
 class PeriodForm(forms.Form):
     """Which log, and for comparing a part of it."""
 
-    log = forms.ChoiceField(required=False, label="Event log")
     since = forms.DateTimeField(required=False, label="Cases that began from", widget=MomentInput())
     until = forms.DateTimeField(required=False, label="and before", widget=MomentInput())
 
     def __init__(self, *args: Any, logs: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["log"].initial = logs[0][0] if logs else ""
-        self.fields["log"].choices = [  # type: ignore[attr-defined]
-            *logs, ("", "None: only what is countersigned")
-        ]  # fmt: skip
+        self.fields["log"] = forms.ChoiceField(
+            required=False,
+            label="Event log",
+            choices=[*logs, ("", "None: only what is countersigned")],
+            initial=logs[0][0] if logs else "",
+        )
+        self.order_fields(["log"])

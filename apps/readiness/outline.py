@@ -15,7 +15,8 @@
       Check
       Correct ?
 
-Two spaces a level. The form it stands for is that of `mining.documented.from_steps`.
+Two spaces a level. A name that would be read as something else stands in quotes: "Approved?". The
+form it stands for is that of `mining.documented.from_steps`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 
 LEVEL = 2
 MOST_LINES = 1_000
+DEEPEST = 12
 BRANCHED = {"one of": "one_of", "together": "together"}
 WORDS = {code: words for words, code in BRANCHED.items()}
 
@@ -61,6 +63,8 @@ def sequence(lines: list[Written], indent: int) -> list[Any]:
     found: list[Any] = []
     while lines:
         head = lines[0]
+        if indent > 2 * LEVEL * DEEPEST:
+            raise Unclear(head.number, f"Steps are nested at most {DEEPEST} levels deep.")
         if head.indent != indent:
             raise Unclear(head.number, f"It is indented by {head.indent}, not by {indent}.")
         own = 1 + next(
@@ -73,12 +77,15 @@ def sequence(lines: list[Written], indent: int) -> list[Any]:
 
 
 def one(head: Written, below: list[Written], indent: int) -> Any:
-    if not head.text.endswith(":"):
+    quoted = head.text.startswith('"') and head.text.rindex('"') > 0
+    if quoted or not head.text.endswith(":"):
         if below:
             raise Unclear(below[0].number, "Only “one of:”, “together:” and “block:” hold others.")
         name, marks = marked(head.text)
-        if not name or name == "-" or name.startswith("- "):
+        if not quoted and (name == "-" or name.startswith("- ")):
             raise Unclear(head.number, "A branch stands under “one of:” or “together:”.")
+        if not name:
+            raise Unclear(head.number, "The step has no name.")
         return {"step": name, **marks} if marks else name
     name, marks = marked(head.text[:-1].strip())
     if not below:
@@ -96,6 +103,8 @@ def marked(text: str) -> tuple[str, dict[str, bool]]:
     while text and text[-1] in "?+":
         marks["optional" if text[-1] == "?" else "repeat"] = True
         text = text[:-1].rstrip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
     return " ".join(text.split()), marks
 
 
@@ -131,7 +140,7 @@ def told(step: Mapping[str, Any], indent: int) -> list[str]:
     space = " " * indent
     after = f" {marks}" if marks else ""
     if "step" in step:
-        return [f"{space}{step['step']}{after}"]
+        return [f"{space}{named(str(step['step']))}{after}"]
     if "sequence" in step:
         return [f"{space}block{after}:", *outline(step["sequence"], indent + LEVEL)]
     code = next(code for code in WORDS if code in step)
@@ -144,6 +153,12 @@ def told(step: Mapping[str, Any], indent: int) -> list[str]:
         lines.append(f"{space}  - {inside[0].strip()}")
         lines += inside[1:]
     return lines
+
+
+def named(name: str) -> str:
+    """The name as an outline has it: in quotes where it would be read as something else."""
+    odd = name[:1] in ("-", '"') or name[-1:] in ("?", "+", ":", '"')
+    return f'"{name}"' if odd else name
 
 
 def names(steps: Sequence[Any]) -> list[str]:

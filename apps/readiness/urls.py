@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.readiness.views import assessments, interviews, inventory, logs
+from apps.readiness.views import assessments, descriptions, interviews, inventory, logs
 
 app_name = "readiness"
 urlpatterns = [
@@ -23,8 +23,8 @@ urlpatterns = [
     path("RA-<int:number>/compare", assessments.compare, name="compare"),
     path("<slug:slug>", assessments.process, name="process"),
     path("<slug:slug>/edit", inventory.edit_process, name="process_edit"),
-    path("<slug:slug>/steps", inventory.steps, name="steps"),
-    path("<slug:slug>/describe", inventory.describe, name="describe"),
+    path("<slug:slug>/steps", descriptions.steps, name="steps"),
+    path("<slug:slug>/describe", descriptions.describe, name="describe"),
     path("<slug:slug>/tables/<int:pk>", logs.upload_table, name="table_upload"),
     path("<slug:slug>/logs", logs.upload, name="log_upload"),
     path("<slug:slug>/answer", interviews.answer, name="answer"),

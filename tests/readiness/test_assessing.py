@@ -15,7 +15,15 @@ from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.ledger.models import LedgerEvent
 from apps.readiness import directory, questions
 from apps.readiness.mining import generate
-from apps.readiness.models import Activity, Assessment, Interview, Log, Process, System
+from apps.readiness.models import (
+    Activity,
+    Assessment,
+    Interview,
+    Log,
+    Process,
+    ReadinessStamp,
+    System,
+)
 from apps.readiness.services import assessing, levels
 from apps.readiness.states import InterviewStatus, Level, WorkStatus
 
@@ -111,10 +119,11 @@ def test_a_higher_level_waits_for_the_council_and_a_lower_one_holds_at_once(
     assert good.blocked == []
     assert good.level >= Level.PARTLY
     assert process.level == Level.UNKNOWN  # nobody accepted it
-    before = directory.stamp()
+    directory.bump()
+    before = ReadinessStamp.objects.get().number
     levels.accept(actor=member, assessment=good, reason="Read and understood.")
-    assert directory.levels() == {"invoices": good.level}
-    assert directory.stamp() != before
+    assert directory.standings()["invoices"].level == good.level
+    assert ReadinessStamp.objects.get().number != before
     rows, _ = fresh(cases=250)
     worse = assessed(read(rows))
     assert process.level == worse.level == Level.NOT_YET
@@ -237,7 +246,13 @@ def test_a_documented_rule_takes_the_place_of_the_tree(
         },
     )
     process.rules.create(
-        kind="decision", body={"at": "Nowhere", "when": [], "then": "A", "otherwise": "B"}
+        kind="decision",
+        body={
+            "at": "Nowhere",
+            "when": [{"field": "amount", "test": "over", "value": 5}],
+            "then": "A",
+            "otherwise": "B",
+        },
     )
     process.rules.create(
         kind="precedence", body={"first": "Route invoice", "second": "Pay invoice"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from apps.readiness import outline
 from apps.readiness.mining import generate
 
-NAMES = st.text("abcdefgh XYZ()/", min_size=1, max_size=12).map(lambda t: " ".join(t.split()))
+NAMES = st.text('abc XYZ()/?+:-"', min_size=1, max_size=12).map(lambda t: " ".join(t.split()))
 NAMES = NAMES.filter(bool)
 MARKS = st.fixed_dictionaries(
     {},
@@ -80,3 +80,16 @@ def test_the_generators_process_as_an_outline() -> None:
 def test_what_is_unclear_is_told_by_line(text: str, words: str) -> None:
     with pytest.raises(outline.Unclear, match=words):
         outline.parse(text)
+
+
+def test_nesting_ends_where_the_documented_process_ends_too() -> None:
+    deep = "\n".join("  " * level + "block:" for level in range(999)) + "\n" + "  " * 999 + "A"
+    with pytest.raises(outline.Unclear, match="at most 12 levels"):
+        outline.parse(deep)
+
+
+@pytest.mark.parametrize("name", ["Approve?", "C++", "Note: x:", "one of:", "- dash", '"', 'a "b"'])
+def test_a_name_that_reads_like_something_else_is_a_name(name: str) -> None:
+    assert outline.parse(outline.written([name, {"step": name, "optional": True}])) == [
+        name, {"step": name, "optional": True},
+    ]  # fmt: skip

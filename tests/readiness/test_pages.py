@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +14,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.access.models import Department, User
+from apps.common.clock import now
+from apps.common.errors import Invalid
 from apps.common.ids import uuid7
 from apps.readiness import questions
 from apps.readiness.mining import generate
-from apps.readiness.models import Activity, Assessment, Interview, Log, Process
+from apps.readiness.models import Activity, Assessment, Interview, Log, Process, ReadinessStamp
 from apps.readiness.services import assessing, inventory, logs
+from apps.registry.models import Agent
+from apps.registry.services import grant, register_tool
 from tests.readiness.things import Things, as_csv, everything
+from tests.support import SPEC
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -173,7 +180,7 @@ def test_two_editors_do_not_overwrite_each_other(
             "reviewer_hours": "1", "seen": str(seen)}  # fmt: skip
     answer = client.post("/readiness/invoices/edit", data)
     assert answer.status_code == 422
-    assert "Somebody changed this process meanwhile" in text(answer)
+    assert "Somebody changed this meanwhile" in text(answer)
     assert "Yours." in text(answer)
 
 
@@ -184,12 +191,19 @@ def test_two_editors_do_not_overwrite_each_other(
         ({"what": "step", "name": "X", "severity": "3", "undo": "tested",
           "undo_tested_on": "2026-02-31"}, 422, "A day that was."),
         ({"what": "step", "name": "X", "severity": "3", "undo": "untested"}, 302, ""),
-        ({"what": "source", "name": "T", "rules": "[{]"}, 422, "no JSON: line 1"),
+        ({"what": "source", "name": "T", "rules": "[{]"}, 422, "no JSON: Expecting"),
         ({"what": "source", "name": "T", "rules": '[{"check": "odd"}]'}, 422, "Rule 1"),
+        ({"what": "source", "name": "T", "rules": '[{"field": "a", "check": "one_of"}]'}, 422,
+         "needs “values”"),
+        ({"what": "source", "name": "T", "rules": '[NaN]'}, 422, "NaN is no number"),
+        ({"what": "rule", "kind": "never_both", "first": "A", "second": "A"}, 422, "different"),
         ({"what": "rule", "kind": "never_both", "first": "A", "second": "B"}, 302, ""),
-        ({"what": "decision", "at": "A", "field": "x", "test": "over", "value": "5",
-          "then": "B", "otherwise": "C"}, 302, ""),
-        ({"what": "decision", "at": "A"}, 422, "Say all of the rule."),
+        ({"what": "decision", "at": "A", "field-1": "x", "test-1": "over", "value-1": "5",
+          "field-2": "y", "test-2": "one_of", "value-2": "a, b", "then": "B",
+          "otherwise": "C"}, 302, ""),
+        ({"what": "decision", "at": "A", "field-1": "x", "test-1": "over", "value-1": "nan",
+          "then": "B", "otherwise": "C"}, 422, "compares with a number"),
+        ({"what": "decision", "at": "A"}, 422, "Say after which step"),
         ({"what": "odd"}, 404, ""),
     ],
 )  # fmt: skip
@@ -281,3 +295,129 @@ def test_pages_cost_the_same_with_one_process_and_with_many(
     assert {name: many[name] - few[name] for name in few if many[name] > few[name]} == {}
     assert max(many.values()) <= 40
     print(many)
+
+
+def test_what_is_understood_of_an_outline_is_shown_before_it_is_kept(
+    things: Things, owner: User, signed_in: SignIn
+) -> None:
+    client, url = signed_in(owner), "/readiness/invoices/steps"
+    shown = text(client.post(url, {"text": "A\nB ?\nC", "show": "yes"}))
+    assert "not kept yet" in shown
+    assert "<td>A</td><td>B, C</td>" in shown
+    things.process.refresh_from_db()
+    assert "Pay invoice" in str(things.process.steps)
+    assert "Line 2" in text(client.post(url, {"text": "A\n   B", "show": "yes"}))
+    deep = "\n".join("  " * level + "block:" for level in range(400))
+    assert client.post(url, {"text": deep}).status_code == 422
+
+
+def test_a_bpmn_file_of_another_encoding_is_kept_and_its_steps_are_listed(
+    things: Things, owner: User, signed_in: SignIn
+) -> None:
+    client = signed_in(owner)
+    for encoding in ("iso-8859-1", "utf-16"):
+        data = generate.expenses.bpmn().replace("Submit claim", "Prüfen")
+        data = data.replace("UTF-8", encoding).encode(encoding)
+        answer = client.post(
+            "/readiness/invoices/steps", {"file": SimpleUploadedFile("p.bpmn", data)}
+        )
+        assert answer.status_code == 302
+        shown = text(client.get("/readiness/invoices/steps"))
+        assert "from a BPMN file" in shown
+        assert "Prüfen" in shown
+    assert "Prüfen" in text(client.get("/readiness/invoices/describe"))
+    bad = SimpleUploadedFile("p.bpmn", b"<no")
+    assert client.post("/readiness/invoices/steps", {"file": bad}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("field", "check", "argument", "rule"),
+    [
+        ("c", "one_of", "EUR, GBP", {"values": ["EUR", "GBP"]}),
+        ("a", "range", "0..10", {"least": 0.0, "most": 10.0}),
+        ("a", "range", "..10", {"most": 10.0}),
+        ("i", "pattern", "^DE", {"pattern": "^DE"}),
+        ("p", "not_before", "issued", {"other": "issued"}),
+        ("g", "sum_of", "net, tax", {"fields": ["net", "tax"]}),
+        ("u", "fresh", "30", {"days": 30.0}),
+    ],
+)
+def test_rules_of_a_table_are_added_and_taken_away_one_by_one(
+    things: Things, owner: User, signed_in: SignIn, field: str, check: str, argument: str,
+    rule: dict[str, Any],
+) -> None:  # fmt: skip
+    client, url = signed_in(owner), "/readiness/invoices/describe"
+    data = {"what": "table-rule", "row": things.source.pk, "field": field, "check": check,
+            "argument": argument}  # fmt: skip
+    assert client.post(url, data).status_code == 302
+    things.source.refresh_from_db()
+    assert things.source.rules[-1] == {"field": field, "check": check, **rule}
+    assert client.post(url, {**data, "argument": ""}).status_code == 422
+    data = {"what": "rule-off", "row": things.source.pk, "place": "1"}
+    assert client.post(url, data).status_code == 302
+    things.source.refresh_from_db()
+    assert len(things.source.rules) == 1
+
+
+def test_a_description_that_somebody_changed_is_not_overwritten(
+    things: Things, owner: User, operator: User, signed_in: SignIn
+) -> None:
+    client = signed_in(owner)
+    page = text(client.get("/readiness/invoices/describe?step=Pay+invoice"))
+    assert 'value="Pay invoice" readonly' in page
+    row = Activity.objects.get(name="Pay invoice")
+    seen = inventory.version_of(row)
+    inventory.describe_step(
+        actor=operator, process=things.process, name="Pay invoice", severity=5, undo="none"
+    )
+    data = {"what": "step", "name": "Pay invoice", "severity": "0", "undo": "none", "seen": seen}
+    answer = client.post("/readiness/invoices/describe", data)
+    assert answer.status_code == 422
+    assert "Somebody changed this meanwhile" in text(answer)
+    row.refresh_from_db()
+    assert row.severity == 5
+    seen = inventory.version_of(things.system)
+    inventory.save_system(
+        actor=operator, name="mailbox", access="api", sanctioned=True, system=things.system
+    )
+    data = {"name": "mailbox", "access": "file", "seen": seen}
+    answer = signed_in(operator).post(f"/readiness/systems/{things.system.pk}", data)
+    assert answer.status_code == 422
+
+
+def test_processes_do_not_wait_for_each_other_in_a_circle(
+    things: Things, operator: User, department: Department
+) -> None:
+    second = inventory.register_process(
+        actor=operator, slug="second", name="Second", purpose="-", department=department,
+        depends_on=["invoices"],
+    )  # fmt: skip
+    with pytest.raises(Invalid, match="cannot wait for itself"):
+        inventory.change_process(actor=operator, process=things.process, depends_on=["second"])
+    with pytest.raises(Invalid, match="cannot wait for itself"):
+        inventory.change_process(actor=operator, process=second, depends_on=["second"])
+    with pytest.raises(Invalid, match="no process"):
+        inventory.change_process(actor=operator, process=second, depends_on=["nowhere"])
+
+
+def test_a_new_name_is_told_to_the_gate_at_once(things: Things, operator: User) -> None:
+    before = ReadinessStamp.objects.get().number
+    inventory.change_process(actor=operator, process=things.process, purpose="Other.")
+    assert ReadinessStamp.objects.get().number == before
+    inventory.change_process(actor=operator, process=things.process, name="Bills")
+    assert ReadinessStamp.objects.get().number != before
+
+
+def test_the_process_page_says_what_it_bounds_and_what_was_answered(
+    things: Things, member: User, agent: Agent, signed_in: SignIn
+) -> None:
+    assert "Nothing yet: no workflow" in text(signed_in(member).get("/readiness/invoices"))
+    tool = register_tool(actor=None, spec=replace(SPEC, name="shelf.take"))
+    grant(actor=None, agent=agent, tool=tool, expires_at=now() + dt.timedelta(days=1),
+          reason="Work", process="invoices")  # fmt: skip
+    shown = text(signed_in(member).get("/readiness/invoices"))
+    assert f"{agent.name}: {tool.title}" in shown
+    assert "RI-1001" in shown
+    assert "Superseded" not in shown
+    shown = text(signed_in(member).get("/readiness/systems"))
+    assert shown.count(">Invoices</a>") >= 5

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.readiness.mining import dimensions, generate, quality, score
+from apps.readiness.mining import dimensions, generate, levels, quality, score
 from apps.readiness.mining.dimensions import WEIGHTS
 from apps.readiness.mining.results import Decisions, Dimension
 
@@ -126,10 +126,10 @@ def test_the_quadrant() -> None:
     worth = score.value(cases_a_year=(900, 1000, 1100), minutes=(10, 12, 15), automatable=0.5)
     assert worth.hours == pytest.approx(100)
     assert worth.low < worth.hours < worth.high
-    assert score.quadrant(100, 0.8, 50) == "pilot_now"
-    assert score.quadrant(100, 0.6, 50) == "fix_first"
-    assert score.quadrant(10, 0.8, 50) == "later"
-    assert score.quadrant(10, 0.6, 50) == "leave"
+    assert levels.quadrant(100, 0.8, 50) == "pilot_now"
+    assert levels.quadrant(100, 0.6, 50) == "fix_first"
+    assert levels.quadrant(10, 0.8, 50) == "later"
+    assert levels.quadrant(10, 0.6, 50) == "leave"
 
 
 def test_step_verdicts_come_with_their_reason() -> None:
@@ -212,3 +212,9 @@ def test_rules_that_cannot_be_applied_are_refused(rule) -> None:  # type: ignore
 
     with pytest.raises(quality.RuleRefused):
         quality.table_quality(pl.DataFrame({"a": ["x"]}), [rule])
+
+
+def test_what_a_gate_blocks_is_not_ready_however_it_scores() -> None:
+    assert levels.quadrant(100, 0.9, 50, blocked=True) == "fix_first"
+    assert levels.level(0.9, blocked=True) == 1
+    assert [levels.level(low, blocked=False) for low in (0.1, 0.4, 0.55, 0.7)] == [1, 2, 3, 4]

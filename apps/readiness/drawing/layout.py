@@ -8,11 +8,21 @@ from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 SWEEPS = 12
 ALIGNINGS = 8
 Key = Hashable
+
+
+class Dummy(NamedTuple):
+    """Where an edge passes a row that it does not end in."""
+
+    source: Key
+    target: Key
+    row: int
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,7 @@ def layered(
     for source, target in edges:
         chain: Chain = [source]
         for between in range(level[source] + 1, level[target]):
-            dummy = ("", source, target, between)
+            dummy = Dummy(source, target, between)
             graph.layers[between].append(dummy)
             chain.append(dummy)
         chain.append(target)
@@ -154,13 +164,18 @@ def uncross(graph: Graph) -> None:
             beside = graph.layers[index - 1 if down else index + 1]
             rank = {node: place for place, node in enumerate(beside)}
             own = {node: place for place, node in enumerate(graph.layers[index])}
-            graph.layers[index].sort(
-                key=lambda node: (middle(sides[node], rank, own[node]), own[node])  # noqa: B023
-            )
+            beside_middle = partial(place_of, sides, rank, own)
+            graph.layers[index].sort(key=beside_middle)
         number = crossings(graph)
         if number < fewest:
             best, fewest = [list(layer) for layer in graph.layers], number
     graph.layers = best
+
+
+def place_of(
+    sides: Mapping[Key, Sequence[Key]], rank: Mapping[Key, int], own: Mapping[Key, int], node: Key
+) -> tuple[float, int]:
+    return middle(sides[node], rank, own[node]), own[node]
 
 
 def middle(beside: Sequence[Key], rank: Mapping[Key, int], otherwise: float) -> float:
@@ -182,7 +197,7 @@ def crossings(graph: Graph) -> int:
 
 
 def is_dummy(node: Key) -> bool:
-    return isinstance(node, tuple) and len(node) == 4 and node[0] == ""
+    return isinstance(node, Dummy)
 
 
 def aligned(
@@ -270,9 +285,10 @@ def finished(
         first, last = chain[0], chain[-1]
         shift = size.width * 0.22 if turned else 0.0  # there and back are two lines
         points = [(places[first][0] + shift, places[first][1] + size.height / 2)]
-        for dummy in chain[1:-1]:
-            row = dummy[3]  # type: ignore[index]
-            points += [(across[dummy], row * step), (across[dummy], row * step + size.height)]
+        for dummy in chain:
+            if isinstance(dummy, Dummy):
+                at, top = across[dummy], dummy.row * step
+                points += [(at, top), (at, top + size.height)]
         points.append((places[last][0] + shift, places[last][1] - size.height / 2))
         paths[pair] = points[::-1] if turned else points
     width = max((x for x, _ in places.values()), default=0.0) + size.width / 2

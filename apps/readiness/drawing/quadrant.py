@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from apps.readiness.mining.levels import MOSTLY, PARTLY, READY
+
 WIDTH, HEIGHT, EDGE = 640.0, 360.0, 44.0
-READY = 0.70
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def drawn(seen: Iterable[Seen], middle: float) -> Quadrant:
     return Quadrant(
         tuple(points), x_of(middle) if middle else EDGE, y_of(READY),
         tuple((x_of(tick), f"{tick:,.0f} h") for tick in ticks),
-        tuple((y_of(value), f"{value:.2f}") for value in (0.0, 0.4, 0.55, 0.7, 1.0)),
+        tuple((y_of(value), f"{value:.2f}") for value in (0.0, PARTLY, MOSTLY, READY, 1.0)),
     )  # fmt: skip
 
 

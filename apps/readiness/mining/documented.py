@@ -80,6 +80,13 @@ def from_bpmn(data: bytes) -> Net:
     return net_of(elements, flows)
 
 
+def as_text(data: bytes) -> str:
+    """A BPMN file whatever its encoding, to be kept as text and read again by `from_bpmn`."""
+    from lxml import etree
+
+    return str(etree.tostring(parsed(data), encoding="unicode"))
+
+
 def parsed(data: bytes) -> Any:
     from lxml import etree
 

@@ -23,19 +23,9 @@ import polars as pl
 
 from apps.readiness.mining.results import Check, EventLog, FieldQuality, Imperfection, Quality
 from apps.readiness.mining.shares import wilson
+from apps.readiness.mining.statements import CHECKS, rule_problem
 
 EXAMPLES = 5
-CHECKS = {
-    "complete": "completeness",
-    "one_of": "validity",
-    "pattern": "validity",
-    "range": "validity",
-    "unique": "uniqueness",
-    "not_before": "consistency",
-    "sum_of": "consistency",
-    "given_with": "consistency",
-    "fresh": "timeliness",
-}
 
 
 class RuleRefused(ValueError):
@@ -59,9 +49,9 @@ def label(rule: Mapping[str, Any]) -> str:
 
 
 def checked(frame: pl.DataFrame, rule: Mapping[str, Any], now: datetime | None) -> Check:
-    kind = str(rule.get("check", ""))
-    if kind not in CHECKS:
-        raise RuleRefused(f"“{kind}” is not a check; there are {', '.join(CHECKS)}.")
+    if problem := rule_problem(rule):
+        raise RuleRefused(problem)
+    kind = str(rule["check"])
     listed = rule["fields"] if "field" not in rule or kind == "sum_of" else ()
     needed = [rule.get("field"), rule.get("other"), *listed]
     for name in needed:

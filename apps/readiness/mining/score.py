@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.readiness.mining.levels import READY, level
 from apps.readiness.mining.results import (
     Decisions,
     Dimension,
@@ -30,7 +31,6 @@ DRAWS = 4_000
 SEED = 20_261_126
 FLOOR = 0.01
 CONCENTRATION = 60.0
-READY, MOSTLY, PARTLY = 0.70, 0.55, 0.40
 TARGET = 0.9
 CRITICAL_LOW = 0.90
 MOST_UNKNOWN = 2
@@ -115,7 +115,7 @@ def score(
         robust_high=float(robust_high),
         ready_chance=float((draws >= READY).mean()),
         arithmetic=float(shares @ np.array([each.value for each in dimensions])),
-        level=level(float(low), passed),
+        level=level(float(low), blocked=not all(gate.passed for gate in passed)),
         gates=tuple(passed),
         dimensions=tuple(dimensions),
         gains=gains(values, weights, readiness),
@@ -138,13 +138,6 @@ def drawn(dimensions: Sequence[Dimension]) -> Any:
 
 def varied_weights(shares: Any) -> Any:
     return np.random.default_rng(SEED + 1).dirichlet(CONCENTRATION * shares, DRAWS)
-
-
-def level(low: float, passed: Iterable[Gate]) -> int:
-    """1 Not yet, 2 Partly, 3 Mostly, 4 Ready: by the lower 5 % bound; 1 where a gate fails."""
-    if not all(gate.passed for gate in passed):
-        return 1
-    return 1 + sum(low >= threshold for threshold in (PARTLY, MOSTLY, READY))
 
 
 def gains(
@@ -195,13 +188,6 @@ def value(
         cases * spent * automatable / 60 for cases, spent in zip(cases_a_year, minutes, strict=True)
     )
     return Value(likely, low, high)
-
-
-def quadrant(hours: float, low: float, median_hours: float) -> str:
-    """pilot_now, fix_first, later or leave; `low` is the lower 5 % bound of the readiness."""
-    if hours >= median_hours:
-        return "pilot_now" if low >= READY else "fix_first"
-    return "later" if low >= READY else "leave"
 
 
 def step_verdicts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -29,6 +29,8 @@ class Work(models.Model):
     note = models.CharField(max_length=200, blank=True)
     ended_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True)
+
+    objects: ClassVar[models.Manager[Any]] = models.Manager()
 
     class Meta:
         abstract = True

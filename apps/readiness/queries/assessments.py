@@ -7,11 +7,8 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from apps.access.models import User
-from apps.access.queries import holds
-from apps.common.errors import Absent
 from apps.readiness.models import Assessment, Process
-from apps.readiness.states import WorkStatus
+from apps.readiness.states import Level, WorkStatus
 
 
 def whole() -> QuerySet[Assessment]:
@@ -31,14 +28,9 @@ def newest_of_all() -> QuerySet[Assessment]:
     return Assessment.objects.filter(pk__in=keys).defer("results", "inputs")
 
 
-def assessment_numbered(reader: User, number: int) -> Assessment:
-    found = None
-    if holds(reader, "readiness.view"):
-        rows = Assessment.objects.select_related("process__owner", "log", "accepted_by")
-        found = rows.filter(number=number).first()
-    if found is None:
-        raise Absent
-    return found
+def higher_waits(process: Process, counts: Assessment | None) -> bool:
+    """Whether the assessment that counts found a level that only the council can let hold."""
+    return counts is not None and counts.level > max(process.level, Level.NOT_YET)
 
 
 def assessments_of(process: Process) -> QuerySet[Assessment]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.errors import Absent
+from apps.readiness.mining.levels import quadrant
 from apps.readiness.models import (
     Assessment,
     Interview,
@@ -17,8 +19,8 @@ from apps.readiness.models import (
     System,
     Table,
 )
-from apps.readiness.queries.assessments import newest_of_all
-from apps.readiness.states import InterviewStatus, Level, WorkStatus
+from apps.readiness.queries.assessments import higher_waits, newest_of_all
+from apps.readiness.states import InterviewStatus, WorkStatus
 
 
 def processes(reader: User) -> QuerySet[Process]:
@@ -40,33 +42,33 @@ def systems(reader: User) -> QuerySet[System]:
     return System.objects.select_related("owner").order_by("name")  # type: ignore[no-any-return]
 
 
-def log_numbered(reader: User, number: int) -> Log:
-    found = None
-    if holds(reader, "readiness.view"):
-        found = Log.objects.select_related("process__owner").filter(number=number).first()
+R = TypeVar("R", bound=Model)
+
+
+def numbered(reader: User, rows: QuerySet[R], number: int) -> R:
+    """The row of this number, for who may see the readiness map."""
+    found = rows.filter(number=number).first() if holds(reader, "readiness.view") else None
     if found is None:
         raise Absent
     return found
+
+
+def log_numbered(reader: User, number: int) -> Log:
+    return numbered(reader, Log.objects.select_related("process__owner"), number)
 
 
 def table_numbered(reader: User, number: int) -> Table:
-    found = None
-    if holds(reader, "readiness.view"):
-        rows = Table.objects.select_related("source__process__owner")
-        found = rows.filter(number=number).first()
-    if found is None:
-        raise Absent
-    return found
+    return numbered(reader, Table.objects.select_related("source__process__owner"), number)
 
 
 def interview_numbered(reader: User, number: int) -> Interview:
-    found = None
-    if holds(reader, "readiness.view"):
-        rows = Interview.objects.select_related("process__owner", "answered_by", "judged_by")
-        found = rows.filter(number=number).first()
-    if found is None:
-        raise Absent
-    return found
+    rows = Interview.objects.select_related("process__owner", "answered_by", "judged_by")
+    return numbered(reader, rows, number)
+
+
+def assessment_numbered(reader: User, number: int) -> Assessment:
+    rows = Assessment.objects.select_related("process__owner", "log", "accepted_by")
+    return numbered(reader, rows, number)
 
 
 @dataclass(frozen=True)
@@ -77,30 +79,31 @@ class Row:
     process: Process
     counts: Assessment | None
     place: str
-    level: int
     waits: bool  # a higher level waits for the council
 
 
-def portfolio(reader: User) -> list[Row]:
-    """Every process with the assessment that counts, the readiest first."""
+@dataclass(frozen=True)
+class Portfolio:
+    """Every process, the readiest first, and the middle of their hours a year."""
+
+    rows: list[Row]
+    middle: float
+
+
+def portfolio(reader: User) -> Portfolio:
     counting = {row.process_id: row for row in newest_of_all()}
     hours = sorted(row.hours for row in counting.values() if row.hours)
     middle = hours[len(hours) // 2] if hours else 0.0
     rows = [row_of(each, counting.get(each.pk), middle) for each in processes(reader)]
-    return sorted(rows, key=lambda row: (-(row.counts.low or 0) if row.counts else 1, row.level))
-
-
-READY = 0.70
+    rows.sort(key=lambda row: (-(row.counts.low or 0) if row.counts else 1, row.process.name))
+    return Portfolio(rows, middle)
 
 
 def row_of(process: Process, counts: Assessment | None, middle: float) -> Row:
     place = ""
     if counts is not None and counts.hours is not None and counts.low is not None:
-        valuable, ready = counts.hours >= middle, counts.low >= READY and not counts.blocked
-        place = ("pilot_now" if ready else "fix_first") if valuable else (
-            "later" if ready else "leave")  # fmt: skip
-    higher = counts is not None and counts.level > max(process.level, Level.NOT_YET)
-    return Row(process, counts, place, process.level, higher)
+        place = quadrant(counts.hours, counts.low, middle, blocked=bool(counts.blocked))
+    return Row(process, counts, place, higher_waits(process, counts))
 
 
 def under_way(process: Process) -> list[Log | Assessment | Table]:
@@ -113,9 +116,34 @@ def under_way(process: Process) -> list[Log | Assessment | Table]:
     ]
 
 
-def waiting_interview(process: Process) -> Interview | None:
-    rows = Interview.objects.select_related("answered_by")
-    return rows.filter(process=process, status=InterviewStatus.ANSWERED).first()
+def interviews_of(process: Process) -> QuerySet[Interview]:
+    """All that was answered about the process, newest first."""
+    rows = Interview.objects.select_related("answered_by", "judged_by")
+    return rows.filter(process=process).order_by("-answered_at")
+
+
+def counting(process: Process) -> Interview | None:
+    """The answers that count: the countersigned ones."""
+    return interviews_of(process).filter(status=InterviewStatus.COUNTERSIGNED).first()
+
+
+def newest_tables(process: Process) -> list[Table]:
+    """The newest checked table of every source."""
+    newest: dict[int, Table] = {}
+    rows = Table.objects.filter(source__process=process, status=WorkStatus.READY)
+    for row in rows.order_by("source_id", "-created_at", "-id")[:500]:
+        newest.setdefault(row.source_id, row)
+    return list(newest.values())
+
+
+def users_of_systems() -> dict[str, list[tuple[str, str]]]:
+    """System → the processes (slug, name) whose newest measurement passed through it."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    fields = ("process__slug", "process__name", "results__systems__nodes")
+    for slug, name, nodes in newest_of_all().values_list(*fields).order_by("process__name"):
+        for node in nodes or ():
+            found.setdefault(node["name"], []).append((slug, name))
+    return found
 
 
 def missing(process: Process) -> list[str]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import OuterRef, Subquery
-
 from apps.readiness.mining.weights import WEIGHTS
-from apps.readiness.models import Assessment, Process, Weights
-from apps.readiness.states import WorkStatus
+from apps.readiness.models import Assessment, Weights
+from apps.readiness.queries.assessments import newest_of_all
 
 MOST = 200
 
@@ -45,16 +43,10 @@ def rescored(values: Mapping[str, float]) -> list[Rescored]:
     from apps.readiness.mining.results import Dimension, Gate
     from apps.readiness.mining.score import score
 
-    whole = Assessment.objects.filter(
-        process=OuterRef("pk"), status=WorkStatus.READY, since=None, until=None
-    )
-    newest = Process.objects.annotate(
-        newest=Subquery(whole.order_by("-created_at", "-id").values("pk")[:1])
-    ).exclude(newest=None)
-    rows = Assessment.objects.filter(pk__in=newest.order_by("name").values("newest")[:MOST])
     fields = ("process__slug", "process__name", "number", "results__score")
+    rows = newest_of_all().order_by("process__name")
     now, found = in_force(), []
-    for slug, name, number, kept in rows.order_by("process__name").values_list(*fields):
+    for slug, name, number, kept in rows.values_list(*fields)[:MOST]:
         dimensions = [Dimension(**each) for each in kept["dimensions"]]
         gates = [Gate(**each) for each in kept["gates"]]
         before, after = score(dimensions, gates, now), score(dimensions, gates, values)

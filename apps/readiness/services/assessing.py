@@ -16,12 +16,13 @@ from apps.common.errors import Conflict, Invalid
 from apps.common.numbering import save_numbered
 from apps.ledger.services import record
 from apps.readiness.mining.results import LogRefused
-from apps.readiness.models import Assessment, Interview, Log, Process, System, Table
+from apps.readiness.models import Assessment, Interview, Log, Process, System
 from apps.readiness.queries.assessments import newest_of_all
+from apps.readiness.queries.processes import counting, newest_tables
 from apps.readiness.queries.weights import in_force
 from apps.readiness.services import levels, logs, work
 from apps.readiness.services.keepers import require_keeper
-from apps.readiness.states import InterviewStatus, Undo, WorkStatus
+from apps.readiness.states import Undo
 
 ASSESS = "apps.readiness.tasks.assess"
 
@@ -171,7 +172,7 @@ def gathered(process: Process) -> tuple[Any, dict[str, Any]]:
                 if each.quality.get("score") is not None
             ),
             attested=attested(interview),
-            weights=weights(),
+            weights=in_force(),
         )
     except (TypeError, ValueError) as error:
         raise LogRefused(f"The inventory of this process cannot be used: {error}") from error
@@ -199,26 +200,7 @@ def three(numbers: list[Any]) -> tuple[float, float, float] | None:
     return low, likely, high
 
 
-def counting(process: Process) -> Interview | None:
-    """The answers that count: the countersigned ones."""
-    return Interview.objects.filter(process=process, status=InterviewStatus.COUNTERSIGNED).first()
-
-
 def attested(interview: Interview | None) -> Mapping[str, float]:
     from apps.readiness.questions import values
 
     return values(interview.answers) if interview else {}
-
-
-def newest_tables(process: Process) -> list[Table]:
-    """The newest checked table of every source."""
-    newest: dict[int, Table] = {}
-    rows = Table.objects.filter(source__process=process, status=WorkStatus.READY)
-    for row in rows.order_by("source_id", "-created_at", "-id").distinct()[:500]:
-        newest.setdefault(row.source_id, row)
-    return list(newest.values())
-
-
-def weights() -> Mapping[str, float]:
-    """What the council set, or the proposal of the design."""
-    return in_force()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from django.conf import settings
 
 from apps.common.errors import Invalid
+from apps.readiness.mining.results import LogRefused
 
 
 class Upload(Protocol):
@@ -21,15 +22,37 @@ class Upload(Protocol):
     def chunks(self, chunk_size: int | None = None) -> Iterable[bytes]: ...
 
 
-@dataclass(frozen=True)
-class Kept:
+class Row(Protocol):
+    """What keeps a file: where it lies, and what was taken on the way."""
+
     bytes: int
     sha256: str
 
+    @property
+    def upload(self) -> Path: ...
 
-def keep(upload: Upload, path: Path) -> Kept:
-    """Writes the upload to `path`. Raises Invalid (and leaves nothing behind) if it is empty or
-    larger than what the installation takes."""
+
+@contextmanager
+def kept(upload: Upload, row: Row) -> Iterator[None]:
+    """The file at its place while the row is made; nothing of it stays where that fails."""
+    row.bytes, row.sha256 = write(upload, row.upload)
+    try:
+        yield
+    except BaseException:
+        row.upload.unlink(missing_ok=True)
+        raise
+
+
+def present(row: Row) -> Path:
+    """Where the upload lies. Raises LogRefused where it is gone."""
+    if not row.upload.exists():
+        raise LogRefused("The uploaded file is no longer here. Upload it again.")
+    return row.upload
+
+
+def write(upload: Upload, path: Path) -> tuple[int, str]:
+    """Writes the upload to `path`; its size and SHA-256. Raises Invalid (and leaves nothing behind)
+    if it is empty or larger than what the installation takes."""
     most, size, digest = settings.READINESS["MOST_BYTES"], 0, hashlib.sha256()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -45,7 +68,7 @@ def keep(upload: Upload, path: Path) -> Kept:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    return Kept(size, digest.hexdigest())
+    return size, digest.hexdigest()
 
 
 def refused(sentence: str) -> Invalid:

@@ -28,9 +28,7 @@ def answer(
         raise Invalid("Some questions are not answered.", fields=wrong)
     with transaction.atomic():
         Process.lock(process.pk)
-        Interview.objects.filter(process=process, status=InterviewStatus.ANSWERED).update(
-            status=InterviewStatus.SUPERSEDED
-        )
+        supersede(process, InterviewStatus.ANSWERED)
         row = Interview(
             process=process,
             answers={key: answers[key] for key in sorted(questions.KEYS)},
@@ -46,6 +44,15 @@ def answer(
     return row
 
 
+def supersede(process: Process, status: InterviewStatus) -> None:
+    """Others take the place of the answers of this status; at most one row has it."""
+    row = Interview.objects.filter(process=process, status=status).first()
+    if row is None:
+        return
+    if Interview.objects.filter(pk=row.pk, status=status).update(status=InterviewStatus.SUPERSEDED):
+        record(type="readiness.interview_superseded", object=row, after={"was": status})
+
+
 @permitted("readiness.accept")
 def judge(*, actor: User, interview: Interview, right: bool, reason: str) -> Interview:
     """Countersigns the answers, or sends them back with a reason. Not by who answered."""
@@ -57,9 +64,7 @@ def judge(*, actor: User, interview: Interview, right: bool, reason: str) -> Int
     with transaction.atomic():
         Process.lock(interview.process_id)
         if right:
-            Interview.objects.filter(
-                process=interview.process_id, status=InterviewStatus.COUNTERSIGNED
-            ).update(status=InterviewStatus.SUPERSEDED)
+            supersede(interview.process, InterviewStatus.COUNTERSIGNED)
         won = Interview.objects.filter(pk=interview.pk, status=InterviewStatus.ANSWERED).update(
             status=status, judged_by=actor, judged_at=now(), reason=reason.strip()
         )

@@ -36,13 +36,8 @@ def upload_log(*, actor: User, process: Process, upload: files.Upload) -> Log:
         asked_by_label=str(actor),
         created_at=now(),
     )
-    kept = files.keep(upload, row.upload)
-    row.bytes, row.sha256 = kept.bytes, kept.sha256
-    try:
+    with files.kept(upload, row):
         begin(row)
-    except BaseException:
-        row.upload.unlink(missing_ok=True)
-        raise
     return row
 
 
@@ -189,17 +184,16 @@ def read(pk: uuid.UUID) -> None:
 def read_in(row: Log, tell: work.Teller) -> None:
     from apps.readiness.mining import readers
 
-    if not row.upload.exists():
-        raise LogRefused("The uploaded file is no longer here. Upload it again.")
+    path = files.present(row)
     tell.stretch(0.0, 0.95, "Reading events")
     if row.kind.startswith("ocel") and not row.object_type:
-        types = readers.object_types(row.upload, name=row.file_name)
+        types = readers.object_types(path, name=row.file_name)
         if len(types) != 1:
             ask_for_objects(row, types)
             return
         row.object_type = next(iter(types))
     found = readers.read_log(
-        row.upload,
+        path,
         name=row.file_name,
         mapping=mapping_of(row.mapping) if row.mapping else None,
         object_type=row.object_type,

@@ -34,20 +34,14 @@ def upload_table(*, actor: User, source: Source, upload: files.Upload) -> Table:
         asked_by_label=str(actor),
         created_at=now(),
     )
-    kept = files.keep(upload, row.upload)
-    row.bytes, row.sha256 = kept.bytes, kept.sha256
-    try:
-        with transaction.atomic():
-            save_numbered(row)
-            record(
-                type="readiness.table_uploaded",
-                object=row,
-                after={"source": source.name, "sha256": row.sha256, "bytes": row.bytes},
-            )
-            work.ring_later(CHECK, row)
-    except BaseException:
-        row.upload.unlink(missing_ok=True)
-        raise
+    with files.kept(upload, row), transaction.atomic():
+        save_numbered(row)
+        record(
+            type="readiness.table_uploaded",
+            object=row,
+            after={"source": source.name, "sha256": row.sha256, "bytes": row.bytes},
+        )
+        work.ring_later(CHECK, row)
     return row
 
 
@@ -65,10 +59,9 @@ def check_in(row: Table, tell: work.Teller) -> None:
     from apps.readiness.mining import quality
     from apps.readiness.mining.readers import csv_file
 
-    if not row.upload.exists():
-        raise LogRefused("The uploaded file is no longer here. Upload it again.")
+    path = files.present(row)
     tell.stretch(0.0, 0.5, "Reading rows")
-    frame = csv_file.table(row.upload)
+    frame = csv_file.table(path)
     tell.stretch(0.5, 1.0, "Checking rules")
     try:
         found = quality.table_quality(frame, row.rules, now=now())

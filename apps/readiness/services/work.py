@@ -52,22 +52,20 @@ def free() -> Q:
 
 def due(model: type[Work]) -> list[uuid.UUID]:
     """What nobody works on: new rows, and those whose worker died."""
-    rows = model.objects.filter(free()).order_by("created_at")  # type: ignore[attr-defined]
+    rows = model.objects.filter(free()).order_by("created_at")
     return list(rows.values_list("pk", flat=True)[:50])
 
 
 def begin(model: type[W], pk: uuid.UUID) -> W | None:
     """The row, if this worker is the one that took it."""
-    rows: Any = model.objects  # type: ignore[attr-defined]
-    won = rows.filter(free(), pk=pk).update(
+    won = model.objects.filter(free(), pk=pk).update(
         status=WorkStatus.WORKING, lease_until=now() + LEASE, fence=F("fence") + 1, done=0, note=""
     )
-    return rows.get(pk=pk) if won else None
+    return model.objects.get(pk=pk) if won else None
 
 
 def mine(row: Work) -> Any:
-    rows: Any = type(row).objects  # type: ignore[attr-defined]
-    return rows.filter(pk=row.pk, fence=row.fence, status=WorkStatus.WORKING)
+    return type(row).objects.filter(pk=row.pk, fence=row.fence, status=WorkStatus.WORKING)
 
 
 class Teller:
@@ -139,9 +137,10 @@ def fail(row: Work, sentence: str) -> None:
 @transaction.atomic
 def cancel(row: Work) -> bool:
     """Stops it wherever it is: a worker learns it within a second. False: it had ended."""
-    rows: Any = type(row).objects  # type: ignore[attr-defined]
-    won = rows.filter(pk=row.pk, status__in=(WorkStatus.DRAFT, *UNDER_WAY)).update(
-        status=WorkStatus.CANCELLED, ended_at=now()
+    won = (
+        type(row)
+        .objects.filter(pk=row.pk, status__in=(WorkStatus.DRAFT, *UNDER_WAY))
+        .update(status=WorkStatus.CANCELLED, ended_at=now())
     )
     if won:
         row.refresh_from_db()

@@ -11,10 +11,12 @@ from django.views.decorators.http import require_POST
 
 from apps.access.guards import PersonRequest, needs
 from apps.access.queries import holds
+from apps.common import processes
 from apps.common.errors import Refused
 from apps.common.middleware import told
 from apps.readiness.drawing import maps, quadrant
 from apps.readiness.forms import PeriodForm
+from apps.readiness.mining.weights import NAMES
 from apps.readiness.models import Assessment, Log, Process
 from apps.readiness.queries import assessments as found_by
 from apps.readiness.queries import live
@@ -24,16 +26,8 @@ from apps.readiness.services.keepers import may_keep
 from apps.readiness.states import Level, WorkStatus
 from apps.readiness.views.inventory import keeper
 
-DIMENSIONS = {
-    "rules": ("Rules", "How far recorded facts decide what follows"),
-    "data": ("Data", "The weakest critical field"),
-    "conform": ("Procedure", "Cases that go as documented"),
-    "access": ("Access", "Work in sanctioned systems that software may use"),
-    "exceptions": ("Exceptions", "Cases without rework or rare ways"),
-    "reverse": ("Undo", "Harm that a tested undo takes back"),
-    "stability": ("Stability", "How little the work changes from month to month"),
-    "owner": ("Owner", "Owner, fresh procedure, escalation, reviewers"),
-}
+# Each dimension in a word and in a sentence.
+DIMENSIONS = {name: tuple(words.split(": ", 1)) for name, words in NAMES.items()}
 GATES = {
     "lawful": "Lawful", "owner": "Owned", "data": "Critical data", "reverse": "Irreversible steps",
     "systems": "Sanctioned systems", "evidence": "Evidence", "cases": "Enough cases",
@@ -45,7 +39,7 @@ PLACES = {
 
 @needs("readiness.view")
 def portfolio(request: PersonRequest) -> HttpResponse:
-    rows = queries.portfolio(request.user)
+    found = queries.portfolio(request.user)
     seen = [
         quadrant.Seen(
             row.process.name, row.process.slug,
@@ -53,17 +47,16 @@ def portfolio(request: PersonRequest) -> HttpResponse:
             (row.counts.low or 0.0, row.counts.readiness or 0.0, row.counts.high or 0.0),
             bool(row.counts.blocked),
         )
-        for row in rows
+        for row in found.rows
         if row.counts and row.counts.value
     ]  # fmt: skip
-    hours = sorted(each.hours[0] for each in seen)
     context = {
         "rows": [
             (row, [by_name(row.counts).get(name) for name in DIMENSIONS], PLACES.get(row.place, ""))
-            for row in rows
+            for row in found.rows
         ],
         "heads": DIMENSIONS.items(),
-        "quadrant": quadrant.drawn(seen, hours[len(hours) // 2] if hours else 0.0),
+        "quadrant": quadrant.drawn(seen, found.middle),
         "keeps": holds(request.user, "readiness.manage"),
     }
     return render(request, "readiness/portfolio.html", context)
@@ -87,8 +80,8 @@ def process(request: PersonRequest, slug: str) -> HttpResponse:
         "measured": found_by.assessments_of(found)
         .filter(status=WorkStatus.READY)
         .order_by("-created_at", "-id")[:10],
-        "waiting": queries.waiting_interview(found),
-        "attested": assessing.counting(found),
+        "interviews": queries.interviews_of(found)[:10],
+        "bounds": processes.bounded(found.slug),
         "live": live.of(found),
         **(picture(counts) if counts else {}),
         **verdict_on(request, found, counts),
@@ -100,7 +93,7 @@ def verdict_on(
     request: PersonRequest, process: Process, counts: Assessment | None
 ) -> dict[str, Any]:
     """Whether a higher level waits for somebody, and whether that may be the reader."""
-    higher = counts is not None and counts.level > max(process.level, Level.NOT_YET)
+    higher = found_by.higher_waits(process, counts)
     mine = counts is not None and request.user.pk in (process.owner_id, counts.asked_by_id)
     return {
         "higher": higher,
@@ -185,7 +178,7 @@ def assessment(request: PersonRequest, number: int) -> HttpResponse:
 
 
 def show(request: PersonRequest, number: int, problem: str = "") -> HttpResponse:
-    found = found_by.assessment_numbered(request.user, number)
+    found = queries.assessment_numbered(request.user, number)
     others = found_by.assessments_of(found.process).filter(status=WorkStatus.READY)
     context = {
         "assessment": found,
@@ -203,7 +196,7 @@ def show(request: PersonRequest, number: int, problem: str = "") -> HttpResponse
 @needs("readiness.accept")
 @require_POST
 def accept(request: PersonRequest, number: int) -> HttpResponse:
-    found = found_by.assessment_numbered(request.user, number)
+    found = queries.assessment_numbered(request.user, number)
     try:
         process = levels.accept(
             actor=request.user, assessment=found, reason=request.POST.get("reason", "")
@@ -217,7 +210,7 @@ def accept(request: PersonRequest, number: int) -> HttpResponse:
 @needs("readiness.view")
 @require_POST
 def cancel(request: PersonRequest, number: int) -> HttpResponse:
-    found = found_by.assessment_numbered(request.user, number)
+    found = queries.assessment_numbered(request.user, number)
     assessing.cancel_assessment(actor=request.user, assessment=found)
     return redirect("readiness:assessment", number)
 
@@ -226,8 +219,8 @@ def cancel(request: PersonRequest, number: int) -> HttpResponse:
 def compare(request: PersonRequest, number: int) -> HttpResponse:
     """Two assessments of one process, the older one first; `with` names the other."""
     other = request.GET.get("with", "").upper().removeprefix("RA-")
-    one = found_by.assessment_numbered(request.user, number)
-    two = found_by.assessment_numbered(request.user, int(other) if other.isdecimal() else number)
+    one = queries.assessment_numbered(request.user, number)
+    two = queries.assessment_numbered(request.user, int(other) if other.isdecimal() else number)
     before, after = sorted((one, two), key=lambda row: row.number)
     context = {
         "before": before,
