@@ -69,8 +69,9 @@ def test_anybody_reports_and_nothing_stops_by_it(
 
 
 def test_who_owns_the_agent_adds_notes_and_neither_judges_nor_leads(
-    reported: Make, owner: User, chair: User, member: User
-) -> None:
+    reported: Make, owner: User, chair: User, member: User, operator: User, approver: User,
+    stranger: User,
+) -> None:  # fmt: skip
     row = reported()
     incidents.note(actor=owner, incident=row, text="I changed its settings at nine.")
     with pytest.raises(NotPermitted, match="own an agent"):
@@ -82,6 +83,12 @@ def test_who_owns_the_agent_adds_notes_and_neither_judges_nor_leads(
         incidents.take_command(actor=member, incident=row, to=owner)
     with pytest.raises(NotPermitted, match="hands over"):
         incidents.take_command(actor=chair, incident=row, to=chair)
+    for somebody in (stranger, approver):
+        with pytest.raises(NotPermitted, match="may not lead"):
+            incidents.take_command(actor=member, incident=row, to=somebody)
+    incidents.name_person(actor=member, incident=row, person=operator, reason="It is about them.")
+    with pytest.raises(NotPermitted, match="may not lead"):
+        incidents.take_command(actor=member, incident=row, to=operator)
     assert incidents.take_command(actor=member, incident=row, to=chair).commander == chair
 
 

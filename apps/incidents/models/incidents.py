@@ -150,7 +150,8 @@ class Corrective(models.Model):
     checked_at = models.DateTimeField(null=True)
     checked_by_label = models.CharField(max_length=200, blank=True)
     checked_words = models.TextField(blank=True)
-    # When its owner, who leads, and who has to look were told; each hears of it once.
+    # When its owner, who leads, and who has to look were told (or, where they may not hear of it,
+    # somebody who may); once each.
     reminded_at = models.DateTimeField(null=True)
     escalated_at = models.DateTimeField(null=True)
     check_told_at = models.DateTimeField(null=True)

@@ -281,18 +281,21 @@ def check_day(verified_at: dt.datetime) -> dt.date:
 
 
 def tell_due() -> int:
-    """Responders hear of a period once, a day before it ends."""
+    """Responders hear of a period once, a day before it ends; where none of them may, it waits for
+    one who may."""
     moment = now()
     due = RegulatoryClock.objects.filter(
         met_at=None, set_aside_at=None, replaced_at=None, due_at__lte=moment + WARNED, told_at=None
     )
     told = 0
     for clock in due.select_related("incident").order_by("due_at")[:100]:
+        people = tidings.hearing(clock.incident, tidings.responders(clock.incident))
         with transaction.atomic():
-            if not RegulatoryClock.objects.filter(pk=clock.pk, told_at=None).update(told_at=moment):
+            untold = RegulatoryClock.objects.filter(pk=clock.pk, told_at=None)
+            if not people or not untold.update(told_at=moment):
                 continue
             article = clocks.CLOCKS[clock.code].article
             words = f"{article} is due {clock.due_at:%d %b %H:%M} UTC"
-            tidings.tell(clock.incident, tidings.responders(clock.incident), words, urgent=True)
+            tidings.tell(clock.incident, people, words, urgent=True)
             told += 1
     return told

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.access.models import User
+from apps.access.queries import holds
 from apps.access.services import permitted
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
@@ -85,13 +86,15 @@ def graded(actor: User, incident: Incident, severity: int, reason: str) -> Incid
 @permitted("incidents.command")
 @transaction.atomic
 def take_command(*, actor: User, incident: Incident, to: User | None = None) -> Incident:
-    """Exactly one person leads at a time. Whoever owns a linked agent cannot."""
+    """Exactly one person leads at a time, who may. Whoever owns a linked agent cannot."""
     row = locked(incident)
     commander = to or actor
     if row.status in OVER:
         raise Conflict("This incident is over.")
     if commander.pk in queries.owners_of(row):
         raise NotPermitted("Whoever owns an agent that this is about does not lead it.")
+    if not tidings.hearing(row, [commander]) or not holds(commander, "incidents.command"):
+        raise NotPermitted(f"{commander} may not lead it.")
     if to is not None and row.commander_id != actor.pk:
         raise NotPermitted("Only who leads hands over.")
     if commander.pk == row.commander_id:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.access.models import User
 from apps.common.clock import now
 from apps.incidents import queries
-from apps.incidents.models import Corrective, Incident
+from apps.incidents.models import Corrective
 from apps.incidents.services import tidings
 from apps.ledger.services import record
 
@@ -22,16 +22,21 @@ MOST = 100
 def remind_due() -> int:
     """The owner of a correction hears on the day after its last; a week later whoever leads the
     incident does (all who can answer it, where nobody leads); who leads also hears when it is time
-    to look whether it helped. Answers how many were told of."""
+    to look whether it helped. Whoever may not hear of the incident is passed over: the owner for
+    the nearest above them who may, and these for who leads. Answers how many were told of."""
     return remind_owners() + escalate() + remind_of_checks()
 
 
 def remind_owners() -> int:
     rows = queries.unfinished(before=now().date()).filter(reminded_at=None)
-    return sum(
-        once(row, "reminded_at", "incident.action_reminded", [row.owner], "Your correction is late")
-        for row in rows[:MOST]
-    )
+    return sum(remind_owner(row) for row in rows[:MOST])
+
+
+def remind_owner(row: Corrective) -> bool:
+    people = tidings.nearest(row.finding.incident, tidings.upwards(row.owner))
+    own = people == [row.owner]
+    words = "Your correction is late" if own else f"A correction of {row.owner} is late"
+    return once(row, "reminded_at", "incident.action_reminded", people, words)
 
 
 def escalate() -> int:
@@ -53,23 +58,20 @@ def remind_of_checks() -> int:
 
 
 def leads(row: Corrective) -> list[User]:
-    incident: Incident = row.finding.incident
-    if incident.commander is not None and incident.commander.is_active:
-        return [incident.commander]
-    return tidings.responders(incident)
+    return tidings.leading(row.finding.incident)
 
 
 @transaction.atomic
-def once(row: Corrective, stamp: str, act: str, people: Iterable[User], words: str) -> bool:
-    """Whoever stamps it tells of it: two sweeps at once tell once."""
+def once(row: Corrective, stamp: str, act: str, people: Sequence[User], words: str) -> bool:
+    """Whoever stamps it tells of it: two sweeps at once tell once. Where nobody may hear of it
+    now, it waits unstamped for somebody who may."""
     unstamped: dict[str, Any] = {stamp: None}
-    if not Corrective.objects.filter(pk=row.pk, **unstamped).update(**{stamp: now()}):
+    if not people or not Corrective.objects.filter(pk=row.pk, **unstamped).update(**{stamp: now()}):
         return False
-    told = list(people)
-    tidings.tell(row.finding.incident, told, f"{words}: {row}", urgent=True)
+    tidings.tell(row.finding.incident, people, f"{words}: {row}", urgent=True)
     record(
         type=act,
         object=row.finding.incident,
-        after={"action": row.pk, "due_on": row.due_on, "told": [person.pk for person in told]},
+        after={"action": row.pk, "due_on": row.due_on, "told": [person.pk for person in people]},
     )
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from django.urls import reverse
 
@@ -18,15 +18,44 @@ GRAVE = (Severity.CRITICAL, Severity.HIGH)
 
 def tell(incident: Incident, people: Iterable[User], words: str, *, urgent: bool = False) -> None:
     """Each of them once, unless it must be kept from them."""
-    hidden = queries.subjects_of(incident)
-    found = {user.pk: user for user in people if user.is_active and user.pk not in hidden}
+    found = hearing(incident, people)
     if found:
         notices.tell(
-            users=found.values(),
+            users=found,
             title=f"{words}: {incident}",
             url=reverse("incidents:incident", args=[incident.number]),
             urgent=urgent,
         )
+
+
+def hearing(incident: Incident, people: Iterable[User]) -> list[User]:
+    """Those of them, each once and in order, who may see incidents and whom this one is not
+    about."""
+    hidden = queries.subjects_of(incident)
+    found = {user.pk: user for user in people if user.pk not in hidden}
+    seeing = set(holders("incidents.view").filter(pk__in=found).values_list("pk", flat=True))
+    return [user for pk, user in found.items() if pk in seeing]
+
+
+def nearest(incident: Incident, people: Iterable[User]) -> list[User]:
+    """The first of them who may hear of it; where none may, those who answer it."""
+    return hearing(incident, people)[:1] or leading(incident)
+
+
+def leading(incident: Incident) -> list[User]:
+    """Who leads it, as long as they may; else all who can answer it. [] where nobody can."""
+    able = hearing(incident, responders(incident))
+    return [user for user in able if user.pk == incident.commander_id] or able
+
+
+def upwards(user: User) -> Iterator[User]:
+    """The person and everybody above, the nearest first."""
+    seen: set[int] = set()
+    at: User | None = user
+    while at is not None and at.pk not in seen:
+        yield at
+        seen.add(at.pk)
+        at = at.manager
 
 
 def responders(incident: Incident) -> list[User]:
@@ -59,5 +88,7 @@ def uncontained(incident: Incident) -> None:
 
 
 def lapsed(containment: Containment) -> None:
-    people = [containment.owner] if containment.owner else responders(containment.incident)
-    tell(containment.incident, people, f"{containment} has lapsed", urgent=True)
+    """Who answers for it is told; where they may not hear of it, who leads or can answer it."""
+    incident = containment.incident
+    people = nearest(incident, [containment.owner] if containment.owner else [])
+    tell(incident, people, f"{containment} has lapsed", urgent=True)
