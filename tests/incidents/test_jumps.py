@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
+from apps.access.models import User
+from apps.approvals.models import Notice
 from apps.common.clock import now
 from apps.incidents.jumps import DAYS, jump, upper_tail
 from apps.incidents.models import Group, Incident, KeyDay
-from apps.incidents.services import signals
+from apps.incidents.queries import timeline
+from apps.incidents.services import incidents, signals
 from apps.ledger.models import LedgerEvent
 from tests.incidents.test_signals import signal
 
@@ -79,6 +83,61 @@ def test_a_jump_opens_an_incident_that_says_so_and_is_told_once_a_day() -> None:
     events = LedgerEvent.objects.filter(type="incident.rate_jumped")
     assert events.count() == 1
     assert events.get().reason.startswith("5 on one day, where 0.")
+
+
+@pytest.fixture
+def about_to_jump(db: None) -> Group:
+    """A failure known for weeks, four of it today: with one more it jumps."""
+    moment = now()
+    signals.take([signal(at=moment - dt.timedelta(days=20))])
+    group = Group.objects.get()
+    KeyDay.objects.create(key=group.key, day=moment.date(), count=4)
+    return group
+
+
+def jumps() -> list[str]:
+    found = LedgerEvent.objects.filter(type="incident.rate_jumped").order_by("at")
+    return [event.reason.split(",")[0] for event in found]
+
+
+def test_a_failure_that_has_its_incident_jumps_too_and_who_leads_hears_once(
+    about_to_jump: Group, reported: Callable[..., Incident], member: User, chair: User
+) -> None:
+    row = reported()
+    Group.objects.update(incident=row)
+    incidents.take_command(actor=member, incident=row)
+    Notice.objects.all().delete()
+    for _ in range(3):
+        signals.take([signal()])
+    assert jumps() == ["5 on one day"]
+    assert Incident.objects.count() == 1
+    told = Notice.objects.get()
+    assert told.user == member
+    assert told.title.startswith("Far more often: 5 on one day")
+    assert any("5 on one day" in line.words for line in timeline(row)[0])
+
+
+def test_a_failure_that_is_snoozed_jumps_on_record_and_opens_nothing(about_to_jump: Group) -> None:
+    Group.objects.update(snoozed_until=now() + dt.timedelta(hours=1), snoozed_why="Known.")
+    signals.take([signal()])
+    assert jumps() == ["5 on one day"]
+    assert not Incident.objects.exists()
+    Group.objects.update(snoozed_until=now() - dt.timedelta(hours=1))
+    signals.take([signal()])
+    assert jumps() == ["5 on one day"]
+    assert "far more often" in Incident.objects.get().told_by
+
+
+def test_a_failure_that_opens_by_its_number_jumps_on_record_as_well(about_to_jump: Group) -> None:
+    signals.take([signal() for _ in range(5)])
+    assert jumps() == ["9 on one day"]
+    assert "far more often" in Incident.objects.get().told_by
+
+
+def test_each_day_of_a_late_reading_is_looked_at(about_to_jump: Group) -> None:
+    yesterday = now() - dt.timedelta(days=1)
+    signals.take([*(signal(at=yesterday) for _ in range(6)), signal()])
+    assert jumps() == ["6 on one day", "5 on one day"]
 
 
 @pytest.mark.django_db

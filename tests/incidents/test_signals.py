@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from apps.access.models import User
-from apps.approvals.models import ApprovalRequest
+from apps.approvals.models import ApprovalRequest, Notice
 from apps.approvals.services import save_reason
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
@@ -163,6 +163,8 @@ def test_what_comes_back_opens_the_closed_incident_and_its_action_did_not_help(
     assert Corrective.objects.get().failed_at is not None
     assert Group.objects.get(is_open=True).incident == incident
     assert Incident.objects.count() == 1
+    told = Notice.objects.get(title__startswith="It came back")
+    assert told.user == member
 
 
 def test_what_fails_in_several_ways_in_one_run_is_one_incident(

@@ -16,6 +16,7 @@ from apps.ledger.models import LedgerEvent
 
 BEFORE, AFTER = dt.timedelta(hours=24), dt.timedelta(hours=2)
 MOST = 300
+GROUP = "incidents.group"
 
 
 def timeline(incident: Incident) -> tuple[list[Line], bool]:
@@ -47,9 +48,9 @@ def timeline(incident: Incident) -> tuple[list[Line], bool]:
 
 
 def words_of(event: LedgerEvent, incident: Incident) -> str:
-    """The act and what it was done to; an act on the incident itself with its measure or reason,
-    for which incident it is stands above."""
-    own = event.object_id == str(incident.pk)
+    """The act and what it was done to; an act on the incident itself or on its signals with its
+    measure or reason, for which incident it is stands above."""
+    own = event.object_id == str(incident.pk) or event.object_type == GROUP
     what = (event.after or {}).get("measure") or event.why if own else event.object_label
     return f"{ACTS.get(event.type, event.type)}: {what}".rstrip(": ")
 
@@ -57,7 +58,10 @@ def words_of(event: LedgerEvent, incident: Incident) -> str:
 def about(incident: Incident) -> Q:
     runs = [link.ref for link in incident.links.all() if link.kind == LinkKind.RUN]
     agents = [str(agent.pk) for agent in agents_of(incident)]
+    groups = [str(pk) for pk in incident.groups.values_list("pk", flat=True)]
     found = Q(object_type="incidents.incident", object_id=str(incident.pk))
+    if groups:
+        found |= Q(object_type=GROUP, object_id__in=groups)
     if runs:
         found |= Q(run_id__in=runs)
     if agents:

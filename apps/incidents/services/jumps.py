@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db.models import F, Q, Sum
 
@@ -24,24 +24,34 @@ def count(seen: Iterable[tuple[str, dt.date]]) -> None:
             KeyDay.objects.filter(key=key, day__lt=day - KEPT).delete()
 
 
-def note(group: Group, day: dt.date) -> bool:
-    """Whether the group's failure jumped on this day; told to the ledger once a day. What was put
-    into the group by people counts with it."""
+def note(group: Group, days: Collection[dt.date]) -> str:
+    """In words, that the group's failure jumped on one of these days: told to the ledger, and
+    answered, once a day; "" where it did not, or that is known. What was put into the group by
+    people counts with it."""
+    first, last = min(days), max(days)
     keys = [group.key, *GroupingRule.objects.filter(into=group, ended_at=None).values_list(
         "key", flat=True)]  # fmt: skip
-    rows = KeyDay.objects.filter(key__in=keys, day__gt=day - KEPT)
+    rows = KeyDay.objects.filter(key__in=keys, day__gt=first - KEPT, day__lte=last)
     counts = dict(rows.values_list("day").annotate(Sum("count")).order_by("day"))
-    found = jump(counts, group.first_at.date(), day)
-    if found is None:
-        return False
+    told = ""
+    for day in sorted(days):
+        found = jump(counts, group.first_at.date(), day)
+        if found is not None and stamped(group, day):
+            told = found.words
+            record(
+                type="incident.rate_jumped",
+                object=group,
+                reason=told,
+                typed=False,
+                after={"day": day, "today": found.today, "mean": f"{found.mean:.2f}",
+                       "p": f"{found.chance:.2g}"},
+            )  # fmt: skip
+    return told
+
+
+def stamped(group: Group, day: dt.date) -> bool:
     fresh = Group.objects.filter(Q(jumped_on=None) | Q(jumped_on__lt=day), pk=group.pk)
-    if fresh.update(jumped_on=day):
-        group.jumped_on = day
-        record(
-            type="incident.rate_jumped",
-            object=group,
-            reason=found.words,
-            typed=False,
-            after={"today": found.today, "mean": f"{found.mean:.2f}", "p": f"{found.chance:.2g}"},
-        )
+    if not fresh.update(jumped_on=day):
+        return False
+    group.jumped_on = day
     return True

@@ -42,7 +42,8 @@ def open_for(group: Group, raws: Sequence[Raw]) -> Incident:
     else:
         source = SOURCES[group.source]
         about = f" ({group.tool})" if group.tool else ""
-        often = ", far more often than it used to" if group.jumped_on else ""
+        jumped = group.jumped_on in {raw.at.date() for raw in raws}
+        often = ", far more often than it used to" if jumped else ""
         incident = Incident(
             title=f"{source.title}{about}"[:200],
             summary=str(group.template),
@@ -104,6 +105,7 @@ def come_back(incident: Incident) -> None:
         reason="The same failure came back.",
         after={"actions_without_effect": failed},
     )
+    tidings.came_back(incident)
 
 
 def add_links(incident: Incident, raws: Iterable[Raw]) -> None:

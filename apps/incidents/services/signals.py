@@ -20,7 +20,7 @@ from apps.incidents.grouping.templates import Template, Tree
 from apps.incidents.models import Group, GroupingRule, MessageTemplate, Reading, Signal
 from apps.incidents.queries.sources import raws_of
 from apps.incidents.rules import SOURCES, WINDOW, Raw, opens
-from apps.incidents.services import jumps, opening
+from apps.incidents.services import jumps, opening, tidings
 from apps.ledger.models import LedgerEvent
 from apps.ledger.services import record
 
@@ -151,16 +151,20 @@ def groups_for(
 
 
 def look_at(group: Group, raws: Sequence[Raw]) -> None:
-    """Whether the group's signals of the last hour open an incident, or belong to one."""
-    if group.incident_id is not None:
-        opening.add_links(group.incident, raws)  # type: ignore[arg-type]
+    """Whether the group's signals of the last hour open an incident, or belong to one. A jump is
+    noted whatever becomes of them."""
+    jumped = jumps.note(group, {raw.at.date() for raw in raws})
+    if group.incident is not None:
+        opening.add_links(group.incident, raws)
+        if jumped:
+            tidings.jumped(group.incident, jumped)
         return
-    if group.snoozed_until is not None and group.snoozed_until > max(raw.at for raw in raws):
+    last = max(raw.at for raw in raws)
+    if group.snoozed_until is not None and group.snoozed_until > last:
         return
-    since = max(raw.at for raw in raws) - WINDOW
-    lately = Signal.objects.filter(group=group, at__gte=since)[:100].count()
+    lately = Signal.objects.filter(group=group, at__gte=last - WINDOW)[:100].count()
     many = opens(group.source, lately, grave=any(raw.grave for raw in raws))
-    if many or jumps.note(group, max(raw.at for raw in raws).date()):
+    if many or jumped or group.jumped_on == last.date():
         opening.open_for(group, raws)
 
 

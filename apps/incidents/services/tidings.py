@@ -73,6 +73,16 @@ def opened(incident: Incident) -> None:
     tell(incident, people, "Incident", urgent=grave)
 
 
+def came_back(incident: Incident) -> None:
+    """What was closed is open again: whoever led it is told, or who can answer it."""
+    tell(incident, leading(incident), "It came back", urgent=True)
+
+
+def jumped(incident: Incident, words: str) -> None:
+    """A failure of an open incident comes far more often all at once."""
+    tell(incident, leading(incident), f"Far more often: {words}", urgent=True)
+
+
 def concerned(incident: Incident, person: User) -> None:
     """All that somebody whom it is about hears of it."""
     notices.tell(
