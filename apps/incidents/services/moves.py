@@ -16,7 +16,9 @@ GRAVE = (Severity.CRITICAL, Severity.HIGH)
 
 
 def locked(incident: Incident) -> Incident:
-    return Incident.objects.select_for_update().get(pk=incident.pk)
+    """Not against rows that refer to it: whoever reads the ledger links signals without this lock,
+    and each would wait for the other."""
+    return Incident.objects.select_for_update(no_key=True).get(pk=incident.pk)
 
 
 def refuse_owner(actor: User, incident: Incident) -> None:

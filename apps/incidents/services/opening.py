@@ -124,14 +124,17 @@ def link_signals(incident: Incident, signals: Iterable[Signal]) -> None:
 
 
 def link(incident: Incident, agents: Iterable[Agent], runs: Iterable[Run]) -> None:
-    rows = [
+    Link.objects.bulk_create(links(incident, agents, runs), ignore_conflicts=True)
+
+
+def links(incident: Incident, agents: Iterable[Agent], runs: Iterable[Run]) -> list[Link]:
+    return [
         *(Link(incident=incident, kind=LinkKind.AGENT, ref=a.slug, label=a.label) for a in agents),
         *(
             Link(incident=incident, kind=LinkKind.RUN, ref=r.pk.hex, label=str(r)[:200])
             for r in runs
         ),
     ]
-    Link.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 @permitted("incidents.report")
