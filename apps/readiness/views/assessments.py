@@ -145,7 +145,7 @@ def assess(request: PersonRequest, slug: str) -> HttpResponse:
     found = keeper(request, slug)
     ready = Log.objects.filter(process=found, status=WorkStatus.READY)
     logs = [
-        (str(log.number), f"{log.reference} {log.file_name}: {log.cases:,} cases")
+        (str(log.number), f"{log.reference} {log.file_name}, cases: {log.cases:,}")
         for log in ready.order_by("-created_at", "-id")[:50]
     ]
     form = PeriodForm(request.POST or None, logs=logs)
