@@ -26,6 +26,23 @@ GROWING = (
     "approvals_approvalrequest",
     "approvals_vote",
     "ledger_ledgerevent",
+    "incidents_incident",
+    "incidents_link",
+    "incidents_signal",
+    "incidents_group",
+    "incidents_keyday",
+    "incidents_finding",
+    "incidents_corrective",
+    "incidents_regulatoryclock",
+    "incidents_containment",
+    "incidents_receipt",
+    "incidents_rollback",
+    "incidents_rollbackitem",
+    "incidents_importedrun",
+    "incidents_messagetemplate",
+    "incidents_groupingrule",
+    "approvals_notice",
+    "registry_barrier",
 )
 OF_WHAT_IS_OPEN = ("step_awaiting", "step_needs_person", "request_open_newest", "action_unreported")
 # Walks the newest events and stops: bounded by time.
