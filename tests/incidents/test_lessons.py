@@ -74,7 +74,7 @@ def keep(member: User, change: Corrective, step: uuid.UUID, expected: str = "rev
 def test_an_action_that_was_taken_back_opens_an_incident_of_harm(harmful: Action) -> None:
     row = Incident.objects.get()
     assert (row.kind, row.severity) == ("event", 3)
-    assert offered(row) == [harmful]
+    assert offered(row) == [(harmful, "thing book")]
 
 
 def test_the_replay_says_what_is_in_force_would_let_pass_and_the_draft_would_stop(
@@ -102,7 +102,7 @@ def test_a_draft_that_would_let_it_happen_again_cannot_be_proposed_and_says_its_
     with_backtest(loose)
     (first, *_) = proof.obstacles(loose)
     assert first.startswith(
-        f"It would let an incident happen again: {investigated.reference}: shelf.put"
+        f"It would let an incident happen again: {investigated.reference}: shelf.put, thing book,"
     )
     strict = save_draft(actor=member, policy=policy, text=ASK_ABOVE_THREE)
     with_backtest(strict)
@@ -174,10 +174,14 @@ def test_the_page_shows_the_replay_in_words(
     signed_in: Callable[[User], Client],
 ) -> None:
     page, path = signed_in(member), f"/incidents/I-{investigated.number}"
-    assert "cannot be shown to work" in page.get(path).content.decode()
+    shown = page.get(path).content.decode()
+    assert "cannot be shown to work" in shown
+    assert "Put on the shelf: thing book; " in shown
     body = {"action": change.pk, "step": harmful.pk, "policy": "shelf-rules", "expected": "review"}
     page.post(f"{path}/do/lesson", body)
-    assert "would let it happen again" in page.get(path).content.decode()
+    shown = page.get(path).content.decode()
+    assert "would let it happen again" in shown
+    assert "Put on the shelf: thing book</" in shown
     policy = Policy.objects.get(slug="shelf-rules")
     save_draft(actor=member, policy=policy, text=ASK_ABOVE_THREE)
     assert "Would have stopped it" in page.get(path).content.decode()

@@ -46,6 +46,7 @@ from apps.incidents.queries.lessons import acts_of, offered, policy_actions
 from apps.incidents.queries.rollbacks import foreseen, rollbacks_of
 from apps.incidents.queries.standing import milestones, standings, wanted
 from apps.incidents.queries.timeline import timeline
+from apps.incidents.queries.touched import touched
 
 __all__ = [
     "TOLD",
@@ -90,6 +91,7 @@ __all__ = [
     "targets",
     "timeline",
     "tools_about",
+    "touched",
     "undone",
     "unfinished",
     "usual_checkpoint",

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from apps.common import diffing
 from apps.incidents.models import Corrective, Incident, Lesson, Signal
+from apps.incidents.queries.touched import touched
 from apps.incidents.states import ActionType, LinkKind
 from apps.policies.bench import Bench, rules_in_force, rules_with, specs
 from apps.policies.models import PolicyVersion
@@ -27,6 +28,7 @@ class Replayed:
 
     lesson: Lesson
     action: Action | None
+    words: str
     now: str
     now_rule: str
     stopped: bool
@@ -77,13 +79,15 @@ def replayed(action: Corrective) -> PolicyAction:
     then: Sequence[Judgement | None] = [None] * len(lessons)
     if draft is not None:
         then = Bench(rules_with(draft), known).judge_all(requests)
-    acts = Action.objects.in_bulk([lesson.action_ref for lesson in lessons])
+    refs = [lesson.action_ref for lesson in lessons]
+    acts = Action.objects.select_related("tool").in_bulk(refs)
+    words = touched(acts.values())
     before, after = then_and_now(action.policy, acts.values(), draft)
     return PolicyAction(
         action,
         draft,
         [
-            line(lesson, acts.get(lesson.action_ref), one, other)
+            line(lesson, acts.get(lesson.action_ref), words.get(lesson.action_ref, ""), one, other)
             for lesson, one, other in zip(lessons, now, then, strict=True)
         ],
         before,
@@ -114,10 +118,13 @@ def clauses(before: PolicyVersion | None, after: PolicyVersion | None) -> list[d
     return diffing.lines("\n\n".join(gone), "\n\n".join(come))
 
 
-def line(lesson: Lesson, action: Action | None, now: Judgement, then: Judgement | None) -> Replayed:
+def line(
+    lesson: Lesson, action: Action | None, words: str, now: Judgement, then: Judgement | None
+) -> Replayed:
     return Replayed(
         lesson=lesson,
         action=action,
+        words=words,
         now=now.effect,
         now_rule=rule_in(now),
         stopped=holds_up(lesson.case, now.effect),
@@ -141,7 +148,9 @@ def acts_of(incident: Incident) -> QuerySet[Action]:
     return Action.objects.filter(wanted)
 
 
-def offered(incident: Incident) -> list[Action]:
-    """Those that a lesson can be made of, newest first."""
+def offered(incident: Incident) -> list[tuple[Action, str]]:
+    """Those that a lesson can be made of, newest first, with what each was about."""
     rows = acts_of(incident).filter(judged_id__isnull=False).exclude(tool__effect="read")
-    return list(rows.select_related("tool").order_by("-at")[:OFFERED])
+    found = list(rows.select_related("tool").order_by("-at")[:OFFERED])
+    words = touched(found)
+    return [(act, words[act.pk]) for act in found]

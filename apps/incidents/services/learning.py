@@ -19,7 +19,9 @@ from apps.ledger.services import record
 from apps.policies import services as policies
 from apps.policies.models import JudgedRequest, Policy
 from apps.policies.states import CaseOrigin
+from apps.runtime.models import Action
 
+MOST_OF_A_RECORD = 60
 OPEN = (Status.INVESTIGATING, Status.IN_REVIEW, Status.CORRECTIVE)
 
 
@@ -99,7 +101,8 @@ def keep_lesson(
         raise Conflict("This incident is at another stage.")
     if expected not in ("deny", "review"):
         raise Invalid("A lesson is stopped, or put to people.")
-    found = queries.acts_of(incident).filter(pk=step, judged_id__isnull=False).first()
+    acts = queries.acts_of(incident).filter(pk=step, judged_id__isnull=False)
+    found = acts.select_related("tool").first()
     judged = (
         JudgedRequest.objects.filter(pk=found.judged_id).first()
         if found and found.judged_id
@@ -112,7 +115,7 @@ def keep_lesson(
     case = policies.save_case(
         actor=actor,
         policy=policy,
-        name=f"{incident.reference}: {found.tool_name}, {found.at:%d %b %Y %H:%M:%S} UTC",
+        name=name_for(incident, found),
         request=judged.request,
         expected=expected,
         origin=CaseOrigin.INCIDENT,
@@ -126,6 +129,13 @@ def keep_lesson(
         after={"policy": policy.slug, "action": found.pk, "expected": expected},
     )  # fmt: skip
     return lesson
+
+
+def name_for(incident: Incident, action: Action) -> str:
+    """By its incident, its tool, the record it was about, and its moment."""
+    words = queries.touched([action])[action.pk]
+    about = f", {words[:MOST_OF_A_RECORD]}" if words else ""
+    return f"{incident.reference}: {action.tool_name}{about}, {action.at:%d %b %Y %H:%M:%S} UTC"
 
 
 @permitted("incidents.report")
