@@ -58,6 +58,7 @@ class Incident(models.Model):
         indexes = [
             models.Index(fields=["status", "severity", "-detected_at"], name="incident_by_status"),
             models.Index(fields=["-detected_at", "-id"], name="incident_newest"),
+            models.Index(fields=["severity", "-detected_at", "-id"], name="incident_gravest"),
         ]
 
     def __str__(self) -> str:

@@ -44,11 +44,13 @@ from apps.incidents.queries.incidents import (
 )
 from apps.incidents.queries.lessons import acts_of, offered, policy_actions
 from apps.incidents.queries.rollbacks import foreseen, rollbacks_of
+from apps.incidents.queries.sorting import SORTS, for_sort, next_periods
 from apps.incidents.queries.standing import milestones, standings, wanted
 from apps.incidents.queries.timeline import timeline
 from apps.incidents.queries.touched import touched
 
 __all__ = [
+    "SORTS",
     "TOLD",
     "Target",
     "about_agents",
@@ -61,6 +63,7 @@ __all__ = [
     "checks_due",
     "clocks_of",
     "containments",
+    "for_sort",
     "foreseen",
     "group_with",
     "groups",
@@ -70,6 +73,7 @@ __all__ = [
     "may_judge",
     "measures_in_force",
     "milestones",
+    "next_periods",
     "offered",
     "open_clocks",
     "open_counts",

@@ -10,7 +10,7 @@ from apps.access.models import User
 from apps.access.queries import holds
 from apps.common.errors import Invalid
 from apps.common.middleware import told
-from apps.common.paging import page
+from apps.common.sorting import sorted_page
 from apps.incidents import clocks, queries
 from apps.incidents.forms import ReportForm
 from apps.incidents.models import Incident, Link
@@ -27,14 +27,21 @@ def incidents(request: PersonRequest) -> HttpResponse:
     status = request.GET.get("status", "open")
     rows = queries.incidents(request.user, status=status, **filters)
     counts = queries.open_counts(request.user)
-    found = page(request, rows, field="detected_at")
+    sort = queries.SORTS.get(request.GET.get("sort", ""), queries.SORTS["newest"])
+    found = sorted_page(request, queries.for_sort(rows, sort), sort)
+    periods = queries.next_periods(found.rows)
     measures = queries.measures_in_force(found.rows)
     here = queries.about_agents(found.rows)
     context = {
         "checks": queries.checks_due(request.user)[:20],
         "late": queries.overdue(request.user)[:20],
         "page": found,
-        "rows": [(row, measures.get(row.pk, 0), row.pk in here) for row in found.rows],
+        "rows": [
+            (row, measures.get(row.pk, 0), row.pk in here, periods.get(row.pk))
+            for row in found.rows
+        ],
+        "sort": sort.code,
+        "sorts": queries.SORTS.values(),
         "filters": filters,
         "status": status,
         "statuses": [("open", "Open"), *((code, word) for code, word in LISTED.items())],
