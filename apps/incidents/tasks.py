@@ -7,7 +7,7 @@ from celery import shared_task
 from apps.common.acting import acting
 from apps.common.clock import now
 from apps.incidents.models import Incident, Receipt
-from apps.incidents.services import containment, duties, receipts, reminders, rollbacks
+from apps.incidents.services import duties, lifting, measures, receipts, reminders, rollbacks
 from apps.incidents.services.signals import catch_up
 from apps.runtime.processes import forget_silent
 
@@ -20,9 +20,9 @@ def sweep() -> None:
     over: what is not found now is found by the next one."""
     with acting(trigger="incidents sweep"):
         catch_up()
-        containment.finish_unconfirmed()
+        measures.finish_unconfirmed()
         receipts.collect()
-        containment.lapse_due()
+        lifting.lapse_due()
         duties.tell_due()
         reminders.remind_due()
         rollbacks.work_off()

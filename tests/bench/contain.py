@@ -31,7 +31,7 @@ from apps.common.acting import acting
 from apps.common.clock import now
 from apps.common.ids import uuid7
 from apps.incidents.models import Containment, Incident, Receipt
-from apps.incidents.services import containment, opening, receipts
+from apps.incidents.services import lifting, opening, receipts
 from apps.incidents.states import Point
 from apps.orchestration import definitions
 from apps.orchestration.definitions import Finish, RunState, StepSpec
@@ -241,7 +241,7 @@ def put_back(incident: Incident) -> None:
     person = User.objects.get(username="responder")
     with acting(label="Bench", trigger="bench"):
         for row in Containment.objects.filter(incident=incident, lifted_at=None):
-            containment.lift(actor=person, containment_id=row.pk, reason="Bench")
+            lifting.lift(actor=person, containment_id=row.pk, reason="Bench")
 
     def gone() -> bool:
         receipts.collect(incident)

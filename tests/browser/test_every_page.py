@@ -29,6 +29,7 @@ from apps.incidents.services import (
     importing,
     incidents,
     learning,
+    measures,
     opening,
     signals,
 )
@@ -109,7 +110,7 @@ def incident_and_signals() -> tuple[Incident, Group]:
         incidents.triage(actor=chair, incident=found, kind="event", severity=3, reason="")
         containment.contain(
             actor=chair, incident=found, reason="It was one payment.",
-            wishes=[containment.Wish("tool", "invoices.post", "ask")],
+            wishes=[measures.Wish("tool", "invoices.post", "ask")],
         )  # fmt: skip
         duties.classify(
             actor=chair, incident=found, criteria=["property"], asi_codes=["ASI02"], reason="Money."

@@ -16,8 +16,16 @@ from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.common.ids import uuid7
 from apps.incidents.models import Containment, Incident, Receipt
 from apps.incidents.queries import targets
-from apps.incidents.services import containment, incidents, opening, receipts
-from apps.incidents.services.containment import Wish
+from apps.incidents.services import (
+    containment,
+    evidence,
+    incidents,
+    lifting,
+    measures,
+    opening,
+    receipts,
+)
+from apps.incidents.services.measures import Wish
 from apps.ledger.models import LedgerEvent
 from apps.ledger.retention import purge
 from apps.orchestration.models import Run
@@ -69,10 +77,10 @@ def test_a_stopped_tool_is_refused_to_everybody_from_the_next_action_on(
     assert "I-1001" in outcome.error
     assert shelf.calls == 1
     row = Containment.objects.get()
-    containment.lift(actor=chair, containment_id=row.pk, reason="It is mended.")
+    lifting.lift(actor=chair, containment_id=row.pk, reason="It is mended.")
     assert put(ready).status == "done"
     with pytest.raises(Conflict, match="already"):
-        containment.lift(actor=chair, containment_id=row.pk, reason="Again.")
+        lifting.lift(actor=chair, containment_id=row.pk, reason="Again.")
 
 
 @pytest.mark.parametrize(
@@ -155,8 +163,8 @@ def test_a_measure_ends_by_itself_and_its_owner_hears_of_it(
     contain(chair, triaged, STOP_TOOL, SUSPEND, owner=member, lasts=dt.timedelta(hours=1))
     past = now() - dt.timedelta(minutes=1)
     Containment.objects.update(asked_at=past - dt.timedelta(hours=1), expires_at=past)
-    assert containment.lapse_due() == 2
-    assert containment.lapse_due() == 0
+    assert lifting.lapse_due() == 2
+    assert lifting.lapse_due() == 0
     assert not Barrier.objects.filter(ended_at=None).exists()
     ready.refresh_from_db()
     assert ready.status == "suspended"
@@ -186,8 +194,8 @@ def test_a_suspended_agent_comes_back_when_the_measure_is_lifted_and_not_before(
         resume_agent(actor=chair, agent=ready, reason="I think it is fine.")
     row = Containment.objects.get()
     with pytest.raises(NotPermitted):
-        containment.lift(actor=owner, containment_id=row.pk, reason="It is mine.")
-    containment.lift(actor=chair, containment_id=row.pk, reason="It is mended.")
+        lifting.lift(actor=owner, containment_id=row.pk, reason="It is mine.")
+    lifting.lift(actor=chair, containment_id=row.pk, reason="It is mended.")
     ready.refresh_from_db()
     assert ready.status == "active"
 
@@ -199,11 +207,11 @@ def test_two_incidents_may_stop_the_same_agent_and_both_have_to_let_go(
     other = reported()
     contain(chair, other, SUSPEND)
     first = Containment.objects.get(incident=triaged)
-    containment.lift(actor=chair, containment_id=first.pk, reason="Mended here.")
+    lifting.lift(actor=chair, containment_id=first.pk, reason="Mended here.")
     ready.refresh_from_db()
     assert ready.status == "suspended"
     second = Containment.objects.get(incident=other)
-    containment.lift(actor=chair, containment_id=second.pk, reason="Mended there.")
+    lifting.lift(actor=chair, containment_id=second.pk, reason="Mended there.")
     ready.refresh_from_db()
     assert (ready.status, put(ready).code) == ("suspended", "agent_suspended")
 
@@ -223,7 +231,7 @@ def test_open_questions_are_withdrawn_and_runs_wait_until_it_is_lifted(
     row = Containment.objects.get()
     assert row.did["paused"] == [str(run.pk)]
     with django_capture_on_commit_callbacks(execute=True):
-        containment.lift(actor=chair, containment_id=row.pk, reason="Mended.")
+        lifting.lift(actor=chair, containment_id=row.pk, reason="Mended.")
     run.refresh_from_db()
     assert run.status in ("running", "waiting")
 
@@ -239,7 +247,7 @@ def test_what_a_dead_responder_left_undone_is_done_by_the_sweep(
     run.refresh_from_db()
     assert run.status != "paused"
     Containment.objects.update(confirmed_at=None)
-    assert containment.finish_unconfirmed() == 1
+    assert measures.finish_unconfirmed() == 1
     run.refresh_from_db()
     assert run.status == "paused"
     assert Containment.objects.get().did["paused"] == [str(run.pk)]
@@ -253,7 +261,7 @@ def test_taken_permissions_are_not_given_back_by_lifting(
     assert put(ready).code == "no_grant"
     row = Containment.objects.get()
     with pytest.raises(Conflict, match="council alone"):
-        containment.lift(actor=chair, containment_id=row.pk, reason="x")
+        lifting.lift(actor=chair, containment_id=row.pk, reason="x")
 
 
 def test_every_live_process_confirms_by_the_number_that_it_has_seen(
@@ -278,7 +286,7 @@ def test_every_live_process_confirms_by_the_number_that_it_has_seen(
     assert row.milliseconds is not None
     told = LedgerEvent.objects.get(type="incident.containment_confirmed")
     assert told.after["milliseconds"] == row.milliseconds
-    containment.lift(actor=chair, containment_id=row.pk, reason="Mended.")
+    lifting.lift(actor=chair, containment_id=row.pk, reason="Mended.")
     receipts.collect()
     row.refresh_from_db()
     assert row.removed_at is None
@@ -392,7 +400,7 @@ def test_the_page_says_beforehand_what_would_stop(
 def test_kept_evidence_does_not_keep_a_graver_incident_from_stopping_its_agent(
     triaged: Incident, ready: Agent, chair: User
 ) -> None:
-    containment.keep_evidence(actor=chair, incident=triaged, reason="An authority may ask.")
+    evidence.keep_evidence(actor=chair, incident=triaged, reason="An authority may ask.")
     incidents.change_severity(actor=chair, incident=triaged, severity=1, reason="Money left.")
     ready.refresh_from_db()
     assert ready.status == "suspended"
@@ -402,7 +410,7 @@ def test_kept_evidence_blocks_purge_change_and_retirement_and_allows_suspension(
     triaged: Incident, ready: Agent, chair: User, administrator: User, owner: User
 ) -> None:
     """Acceptance test 25."""
-    containment.keep_evidence(actor=chair, incident=triaged, reason="An authority may ask.")
+    evidence.keep_evidence(actor=chair, incident=triaged, reason="An authority may ask.")
     with pytest.raises(Conflict, match="I-1001 keeps evidence"):
         change_agent(actor=None, agent=ready, reason="x", name="Other")
     with pytest.raises(Conflict, match="I-1001 keeps evidence"):
@@ -411,8 +419,8 @@ def test_kept_evidence_blocks_purge_change_and_retirement_and_allows_suspension(
         purge()
     suspend_agent(actor=owner, agent=ready, reason="To be safe.")
     with pytest.raises(NotPermitted):
-        containment.release_evidence(actor=owner, incident=triaged, reason="Enough.")
-    containment.release_evidence(actor=chair, incident=triaged, reason="The authority is done.")
+        evidence.release_evidence(actor=owner, incident=triaged, reason="Enough.")
+    evidence.release_evidence(actor=chair, incident=triaged, reason="The authority is done.")
     change_agent(actor=None, agent=ready, reason="x", name="Other")
     assert not Barrier.objects.filter(ended_at=None).exists()
 

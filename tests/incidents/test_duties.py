@@ -17,7 +17,7 @@ from apps.incidents import clocks
 from apps.incidents.models import Corrective, Finding, Incident, RegulatoryClock
 from apps.incidents.queries import checks_due, open_clocks, subjects_of
 from apps.incidents.queries import incidents as listed
-from apps.incidents.services import containment, duties, incidents
+from apps.incidents.services import duties, evidence, incidents
 from apps.ledger.models import LedgerEvent
 from apps.registry.models import Agent
 
@@ -82,7 +82,7 @@ def test_a_serious_incident_keeps_its_evidence_by_itself(reported: Make, chair: 
     )
     assert row.hold is not None
     with pytest.raises(Conflict, match="report is still owed"):
-        containment.release_evidence(actor=chair, incident=row, reason="Enough.")
+        evidence.release_evidence(actor=chair, incident=row, reason="Enough.")
 
 
 def test_near_misses_start_no_period(reported: Make, chair: User) -> None:

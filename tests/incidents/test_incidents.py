@@ -20,13 +20,16 @@ from apps.incidents.rules import Line, with_gaps
 from apps.incidents.services import (
     containment,
     duties,
+    evidence,
     incidents,
     learning,
+    lifting,
     linking,
+    measures,
     opening,
     receipts,
 )
-from apps.incidents.services.containment import Wish
+from apps.incidents.services.measures import Wish
 from apps.incidents.states import MOVES, Status
 from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run, Step
@@ -125,7 +128,7 @@ def test_an_agent_that_a_grave_incident_is_found_to_be_about_is_stopped_and_its_
     approver: User, chair: User, member: User, owner: User, agent: Agent
 ) -> None:
     row = opening.report(actor=approver, title="Odd", summary="", kind="event", severity=2)
-    containment.keep_evidence(actor=chair, incident=row, reason="An authority may ask.")
+    evidence.keep_evidence(actor=chair, incident=row, reason="An authority may ask.")
     linking.link_to(actor=chair, incident=row, agent=agent)
     agent.refresh_from_db()
     assert agent.status == "suspended"
@@ -201,7 +204,7 @@ def test_what_cannot_be_stopped_leaves_it_uncontained(
     def refuse(*args: Any) -> None:
         raise Conflict("Somebody else has just changed this agent.")
 
-    monkeypatch.setattr(containment, "stop_agent", refuse)
+    monkeypatch.setattr(measures, "stop_agent", refuse)
     results = containment.contain(actor=chair, incident=row, wishes=[SUSPEND], reason="Stop.")
     assert results[SUSPEND.name].startswith("not done")
     row.refresh_from_db()
@@ -250,7 +253,7 @@ def test_a_grave_one_is_closed_and_dismissed_by_two(
     with pytest.raises(Conflict, match="released first"):
         incidents.close(actor=chair, incident=row, reason="")
     stopped = row.containments.get(measure="suspend")
-    containment.lift(actor=member, containment_id=stopped.pk, reason="The rule is in force.")
+    lifting.lift(actor=member, containment_id=stopped.pk, reason="The rule is in force.")
     with pytest.raises(NotPermitted, match="somebody other than who leads"):
         incidents.close(actor=member, incident=row, reason="")
     assert incidents.close(actor=chair, incident=row, reason="").status == "closed"

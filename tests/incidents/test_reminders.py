@@ -20,7 +20,7 @@ from apps.incidents.models import (
     RegulatoryClock,
 )
 from apps.incidents.queries import checks_due, overdue, owed_by
-from apps.incidents.services import containment, duties, incidents, reminders
+from apps.incidents.services import duties, incidents, lifting, reminders
 from apps.ledger.models import LedgerEvent
 
 pytestmark = pytest.mark.django_db
@@ -202,7 +202,7 @@ def test_a_measure_that_lapsed_is_told_to_who_leads_where_its_owner_may_not_hear
         owner=stranger, asked_at=now(), expires_at=now(),
     )  # fmt: skip
     Notice.objects.all().delete()
-    assert containment.lapse_due() == 1
+    assert lifting.lapse_due() == 1
     assert told(member) == ["Let nothing of it pass"]
     assert told(stranger) == told(chair) == []
 

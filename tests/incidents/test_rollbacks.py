@@ -15,7 +15,7 @@ from apps.common.ids import uuid7
 from apps.incidents.models import Incident, Link, RollbackItem, Signal
 from apps.incidents.queries import foreseen
 from apps.incidents.services import containment, rollbacks
-from apps.incidents.services.containment import Wish
+from apps.incidents.services.measures import Wish
 from apps.incidents.services.signals import catch_up
 from apps.ledger.models import LedgerEvent
 from apps.registry.models import Agent

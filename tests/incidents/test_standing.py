@@ -14,8 +14,8 @@ from apps.common.errors import Conflict
 from apps.incidents import queries
 from apps.incidents.models import Incident
 from apps.incidents.queries.standing import BEHIND, Standing
-from apps.incidents.services import containment, incidents, learning, receipts
-from apps.incidents.services.containment import Wish
+from apps.incidents.services import containment, incidents, learning, lifting, receipts
+from apps.incidents.services.measures import Wish
 from apps.incidents.states import DISMISSED, Status
 from apps.registry.models import Agent
 
@@ -52,7 +52,7 @@ def test_what_is_not_stopped_goes_on_until_every_point_has_confirmed_the_measure
     measure.receipts.filter(point="registry").update(confirmed_at=None)
     assert (standing(row).tone, standing(row).word) == ("danger", "Not confirmed")
     assert "points have confirmed it so far" in standing(row).words
-    containment.lift(actor=chair, containment_id=measure.pk, reason="Mended.")
+    lifting.lift(actor=chair, containment_id=measure.pk, reason="Mended.")
     assert standing(row).word == "Goes on again"
 
 

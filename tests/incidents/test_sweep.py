@@ -22,7 +22,7 @@ from apps.incidents.models import (
     RollbackItem,
 )
 from apps.incidents.services import containment, incidents, rollbacks
-from apps.incidents.services.containment import Wish
+from apps.incidents.services.measures import Wish
 from apps.incidents.tasks import sweep
 from apps.ledger.services import record
 from apps.orchestration.models import Run, Step

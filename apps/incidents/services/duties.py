@@ -19,7 +19,7 @@ from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.incidents import clocks, queries
 from apps.incidents.models import Corrective, Incident, RegulatoryClock, Report, Review
 from apps.incidents.rules import ASI
-from apps.incidents.services import containment, tidings
+from apps.incidents.services import evidence, tidings
 from apps.incidents.services.moves import locked, move, refuse_owner
 from apps.incidents.states import OVER, Kind, ReportKind, Status
 from apps.ledger.services import record
@@ -63,7 +63,7 @@ def classify(
         set_clocks(row)
     if row.is_serious and row.hold_id is None:
         words = "Serious incident: the evidence stays (Art. 73(6))."
-        row = containment.keep_evidence(actor=actor, incident=row, reason=words)
+        row = evidence.keep_evidence(actor=actor, incident=row, reason=words)
     return row
 
 

@@ -16,7 +16,7 @@ from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid, NotPermitted
 from apps.incidents import queries
 from apps.incidents.models import Group, Incident, Link, Note
-from apps.incidents.services import containment, tidings
+from apps.incidents.services import containment, lifting, tidings
 from apps.incidents.services.moves import GRAVE, locked, move, refuse_owner
 from apps.incidents.states import OVER, Kind, LinkKind, Severity, Status
 from apps.ledger.services import record
@@ -170,7 +170,7 @@ def close(*, actor: User, incident: Incident, reason: str) -> Incident:
     refuse_owner(actor, row)
     if queries.undone(row):
         raise Conflict("Every action has to be done and verified first.")
-    containment.refuse_in_force(row)
+    lifting.refuse_in_force(row)
     if queries.open_clocks(row).exists():
         raise Conflict("A legal period still runs: it is met, or set aside with a reason, first.")
     for each in queries.policy_actions(row):
@@ -196,7 +196,7 @@ def dismiss(
     refuse_owner(actor, row)
     if to not in (Status.DUPLICATE, Status.FALSE_ALARM) or not reason.strip():
         raise Invalid("Say what it is, and why.", fields={"reason": ["Say why."]})
-    containment.refuse_in_force(row)
+    lifting.refuse_in_force(row)
     if (to == Status.DUPLICATE) != (original is not None) or original == row:
         raise Invalid("Name the other incident.", fields={"original": ["Name another one."]})
     wish = {"to": to, "of": original.number if original else None}

@@ -9,7 +9,7 @@ from apps.access.services import permitted
 from apps.common.errors import Conflict, Invalid
 from apps.incidents import queries
 from apps.incidents.models import Incident, Link
-from apps.incidents.services import containment
+from apps.incidents.services import containment, evidence
 from apps.incidents.services.moves import GRAVE, locked, refuse_owner
 from apps.incidents.services.opening import links
 from apps.incidents.states import OVER
@@ -47,7 +47,7 @@ def linked(actor: User, incident: Incident, agent: Agent | None, run: Run | None
     names = ", ".join(each.label for each in fresh)
     record(type="incident.linked", object=row, reason=names, typed=False)
     if agent is not None and row.hold_id is not None:
-        containment.keep_evidence_of(row, agent, actor)
+        evidence.keep_evidence_of(row, agent, actor)
     return row
 
 

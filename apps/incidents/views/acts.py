@@ -19,7 +19,7 @@ from apps.common.errors import Absent, Invalid, Refused
 from apps.common.middleware import told
 from apps.incidents import queries
 from apps.incidents.models import Finding, Incident
-from apps.incidents.services import containment, duties, learning, linking
+from apps.incidents.services import duties, evidence, learning, lifting, linking
 from apps.incidents.services import incidents as services
 from apps.incidents.states import OVER
 from apps.incidents.views.incidents import show, url_of
@@ -243,12 +243,12 @@ def do_check(user: User, found: Incident, data: Typed) -> str:
 
 
 def do_keep(user: User, found: Incident, data: Typed) -> str:
-    containment.keep_evidence(actor=user, incident=found, reason=data.get("reason", ""))
+    evidence.keep_evidence(actor=user, incident=found, reason=data.get("reason", ""))
     return "The evidence is kept."
 
 
 def do_release(user: User, found: Incident, data: Typed) -> str:
-    containment.release_evidence(actor=user, incident=found, reason=data.get("reason", ""))
+    evidence.release_evidence(actor=user, incident=found, reason=data.get("reason", ""))
     return "The evidence is released."
 
 
@@ -256,7 +256,7 @@ def do_lift(user: User, found: Incident, data: Typed) -> str:
     pk = key(data.get("measure", ""))
     if not found.containments.filter(pk=pk).exists():
         raise Absent
-    row = containment.lift(actor=user, containment_id=pk, reason=data.get("reason", ""))
+    row = lifting.lift(actor=user, containment_id=pk, reason=data.get("reason", ""))
     return f"Lifted: {row}."
 
 

@@ -18,7 +18,7 @@ from apps.common.middleware import told
 from apps.incidents import queries
 from apps.incidents.clocks import SUSPEND_USE
 from apps.incidents.models import Incident
-from apps.incidents.services import containment, rollbacks
+from apps.incidents.services import containment, measures, rollbacks
 from apps.incidents.states import ItemStatus, Status
 from apps.incidents.views.acts import number as whole
 from apps.incidents.views.incidents import url_of
@@ -34,7 +34,7 @@ def contain(request: PersonRequest, number: int) -> HttpResponse:
     problem, results = "", {}
     if request.method == "POST":
         wishes = [
-            containment.Wish(target.place, target.ref, measure)
+            measures.Wish(target.place, target.ref, measure)
             for target in targets
             for measure in request.POST.getlist(f"do:{target.name}")
         ]
@@ -87,9 +87,7 @@ def contain(request: PersonRequest, number: int) -> HttpResponse:
     return render(request, "incidents/contain.html", context, status=409 if problem else 200)
 
 
-def refuse_by_oversight(
-    incident: Incident, wishes: list[containment.Wish], *, nothing: bool
-) -> None:
+def refuse_by_oversight(incident: Incident, wishes: list[measures.Wish], *, nothing: bool) -> None:
     """In haste a tick is forgotten: that nothing has to be stopped is said, and not left out."""
     if wishes and nothing:
         raise Invalid("Something is picked, and it is said that nothing has to be stopped.")
