@@ -16,6 +16,7 @@ FORBIDDEN = {
     r"<script(?![^>]*\ssrc=)": "an inline script, which the CSP blocks",
     r"\|\s*safe\b": "|safe",
     r"javascript:": "a javascript: address",
+    r'class="(?:[^"]*\s)?scroll\b[^"]*"(?![^>]*\stabindex=)': "a part that no keyboard can scroll",
     r"<img(?![^>]*\salt=)": "an image without alt",
 }
 POST_FORM = re.compile(r'<form[^>]*method="post"[^>]*>(.*?)</form>', re.DOTALL | re.IGNORECASE)
