@@ -7,12 +7,11 @@ import logging
 import uuid
 from functools import partial
 
-from celery import current_app
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from kombu.exceptions import OperationalError
 
 from apps.common.acting import acting, current
+from apps.common.bell import ring
 from apps.common.clock import now
 from apps.common.errors import Conflict
 from apps.ledger import checkpoints, keys
@@ -33,18 +32,8 @@ def ask() -> Verification:
         if going is not None:
             return going
         row = Verification.objects.create(asked_by_label=current().label, created_at=now())
-        transaction.on_commit(partial(ring, row.pk))
+        transaction.on_commit(partial(ring, "apps.ledger.tasks.verify", str(row.pk)))
     return row
-
-
-def ring(pk: uuid.UUID) -> None:
-    """Tells a worker. A broker that is down costs a sweep interval."""
-    try:
-        current_app.send_task(
-            "apps.ledger.tasks.verify", args=[str(pk)], queue="steps", retry=False
-        )
-    except (OperationalError, OSError) as error:
-        log.warning("The broker did not take a message: %s", error)
 
 
 def due() -> list[uuid.UUID]:

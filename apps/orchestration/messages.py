@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 
-from celery import current_app
-from kombu.exceptions import OperationalError
-
+from apps.common.bell import ring
 from apps.orchestration.models import Outbox
-
-log = logging.getLogger(__name__)
 
 TASKS = {
     "perform": ("apps.orchestration.tasks.perform", "steps"),
@@ -21,10 +16,7 @@ TASKS = {
 def send_later(row_id: int | None, kind: str, ref: uuid.UUID) -> bool:
     """Sends one hint and drops its outbox row; false when the broker did not take it."""
     name, queue = TASKS[kind]
-    try:
-        current_app.send_task(name, args=[str(ref)], queue=queue, retry=False)
-    except (OperationalError, OSError) as error:
-        log.warning("The broker did not take a message: %s", error)
+    if not ring(name, str(ref), queue=queue):
         return False
     if row_id is not None:
         Outbox.objects.filter(pk=row_id).delete()

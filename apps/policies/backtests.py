@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import uuid
 from functools import partial
 from typing import Any
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from kombu.exceptions import OperationalError
 
 from apps.access.models import User
 from apps.access.services import permitted
 from apps.common.acting import current
+from apps.common.bell import ring
 from apps.common.canonical import digest
 from apps.common.clock import now
 from apps.common.errors import Conflict, Invalid
@@ -25,7 +23,6 @@ from apps.policies import queries
 from apps.policies.models import Backtest, JudgedRequest, PolicyVersion
 from apps.policies.states import BacktestStatus
 
-log = logging.getLogger(__name__)
 DAYS, MOST = 90, 50_000
 
 
@@ -51,19 +48,13 @@ def start_backtest(
         row.total = window(row).count() if most <= MOST else min(most, counted(row))
         row.save(force_insert=True)
         record(type="policy.backtest_started", object=version, after={"backtest": str(row.pk)})
-        transaction.on_commit(partial(ring, row.pk))
+        transaction.on_commit(partial(call, row.pk))
     return row
 
 
-def ring(pk: uuid.UUID) -> None:
-    """Tells as many workers as may share it. A broker that is down costs a sweep interval."""
-    try:
-        for _ in range(settings.COUNCIL["BACKTEST_HANDS"]):
-            current_app.send_task(
-                "apps.policies.tasks.backtest", args=[str(pk)], queue="steps", retry=False
-            )
-    except (OperationalError, OSError) as error:
-        log.warning("The broker did not take a message: %s", error)
+def call(pk: uuid.UUID) -> None:
+    """Tells as many workers as may share it."""
+    ring("apps.policies.tasks.backtest", str(pk), times=settings.COUNCIL["BACKTEST_HANDS"])
 
 
 def running_backtest(version: PolicyVersion) -> bool:

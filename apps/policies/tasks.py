@@ -18,4 +18,4 @@ def backtest(pk: str) -> None:
 @shared_task(name="apps.policies.tasks.sweep")
 def sweep() -> None:
     for pk in backtests.due():
-        backtests.ring(pk)
+        backtests.call(pk)

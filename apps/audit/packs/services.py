@@ -8,10 +8,8 @@ import secrets
 import uuid
 from functools import partial
 
-from celery import current_app
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from kombu.exceptions import OperationalError
 
 from apps.access.models import User
 from apps.access.queries import holds
@@ -22,6 +20,7 @@ from apps.audit.packs.controls import CONTROLS
 from apps.audit.queries.scope import scope_of
 from apps.audit.states import PackStatus
 from apps.common.acting import acting
+from apps.common.bell import ring
 from apps.common.clock import now
 from apps.common.errors import Absent, Conflict, Invalid, NotPermitted
 from apps.common.numbering import save_numbered
@@ -74,18 +73,8 @@ def ask_for_pack(
             after={"control": control, "since": pack.since, "until": pack.until, "seed": pack.seed},
             stream="protected",
         )
-        transaction.on_commit(partial(ring, pack.pk))
+        transaction.on_commit(partial(ring, "apps.audit.tasks.build_pack", str(pack.pk)))
     return pack
-
-
-def ring(pk: uuid.UUID) -> None:
-    """Tells a worker. A broker that is down costs a sweep interval."""
-    try:
-        current_app.send_task(
-            "apps.audit.tasks.build_pack", args=[str(pk)], queue="steps", retry=False
-        )
-    except (OperationalError, OSError) as error:
-        log.warning("The broker did not take a message: %s", error)
 
 
 def free() -> Q:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator
@@ -18,16 +17,12 @@ from apps.audit.services import trail as services
 from apps.common.canonical import plain
 from apps.common.clock import now
 from apps.common.errors import Invalid
+from apps.common.figures import safe_cell
+from apps.common.tabular import csv_lines
 from apps.ledger.models import LedgerEvent
 
 FIELDS = tuple(field.attname for field in LedgerEvent._meta.concrete_fields)
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-class Echo:
-    def write(self, value: str) -> str:
-        return value
 
 
 @needs("audit.view")
@@ -57,15 +52,12 @@ def as_jsonl(found: Iterable[LedgerEvent]) -> Iterator[str]:
 
 
 def as_csv(found: Iterable[LedgerEvent]) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    yield writer.writerow(FIELDS)
-    for event in found:
-        yield writer.writerow([cell(plain(getattr(event, name))) for name in FIELDS])
+    return csv_lines(
+        FIELDS, ([cell(plain(getattr(event, name))) for name in FIELDS] for event in found)
+    )
 
 
-def cell(value: object) -> str:
-    """A spreadsheet must not run what somebody wrote in a reason."""
+def cell(value: object) -> object:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return safe_cell(value if isinstance(value, str) else json.dumps(value, sort_keys=True))

@@ -4,14 +4,12 @@ is gone: asked at once, and by the sweep until all have confirmed."""
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Callable
 from functools import partial
 
-from celery import current_app
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
+from apps.common.bell import ring
 from apps.common.clock import now
 from apps.incidents import queries
 from apps.incidents.models import Containment, Incident, Receipt
@@ -23,7 +21,6 @@ from apps.runtime import processes
 from apps.runtime.models import Process
 from apps.runtime.states import ProcessKind
 
-log = logging.getLogger(__name__)
 OWED = 500
 TASK = "apps.incidents.tasks.sweep_receipts"
 POINT_OF = {ProcessKind.WEB: Point.GATEWAY, ProcessKind.WORKER: Point.WORKER}
@@ -67,10 +64,7 @@ def of_processes(row: Containment, asked_at: dt.datetime, *, removal: bool) -> l
 def watch(incident: Incident) -> None:
     """Asks a worker to look at the receipts closely for some seconds. A broker that is down loses
     nothing: the sweep comes by anyway."""
-    try:
-        current_app.send_task(TASK, args=[incident.number], queue="control", retry=False)
-    except (OperationalError, OSError) as error:
-        log.warning("The broker did not take a message: %s", error)
+    ring(TASK, incident.number, queue="control")
 
 
 def collect(incident: Incident | None = None) -> int:

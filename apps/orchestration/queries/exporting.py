@@ -66,7 +66,8 @@ def of_chunk(chunk: Sequence[Run], titles: dict[str, str], until: dt.datetime) -
     own: dict[object, list[Event]] = {pk: [] for pk in runs}
     steps = Step.objects.filter(run__in=runs, ended_at__lte=until).exclude(status__in=SILENT)
     for step in steps.select_related("agent__sponsor").order_by("ended_at", "pk"):
-        own[step.run_id].append(of_step(step, runs[step.run_id], titles))
+        if step.ended_at is not None:
+            own[step.run_id].append(of_step(step, step.ended_at, runs[step.run_id], titles))
     questions = Action.objects.filter(run_id__in=runs, approval_id__isnull=False)
     asked = {pk: runs[run] for pk, run in questions.values_list("pk", "run_id") if run}
     votes = Vote.objects.filter(request__action_ref__in=asked, void=False, cast_at__lte=until)
@@ -88,18 +89,17 @@ def of_chunk(chunk: Sequence[Run], titles: dict[str, str], until: dt.datetime) -
         yield from lines
 
 
-def of_step(step: Step, run: Run, titles: dict[str, str]) -> Event:
+def of_step(step: Step, at: dt.datetime, run: Run, titles: dict[str, str]) -> Event:
     name = titles.get(step.tool, step.tool)
     if step.compensates_id is not None:
         name = f"Undo: {name}"
     if step.status not in DONE:
         name = f"{name} ({StepStatus(step.status).label.lower()})"
-    assert step.ended_at is not None  # noqa: S101 - the question asked for ended ones
     return Event(
         case=run.reference,
         activity=name,
         started_at=step.started_at,
-        at=step.ended_at,
+        at=at,
         resource=step.agent.name,
         team=step.agent.sponsor.name,
         system=step.tool.partition(".")[0],

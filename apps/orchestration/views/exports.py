@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import cast
@@ -13,13 +12,9 @@ from django.views.decorators.http import require_POST
 from apps.access.guards import PersonRequest, needs
 from apps.common.clock import now
 from apps.common.figures import safe_cell
+from apps.common.tabular import csv_lines
 from apps.orchestration import queries, services
 from apps.orchestration.views.runs import FILTERS
-
-
-class Echo:
-    def write(self, value: str) -> str:
-        return value
 
 
 @needs("runs.view")
@@ -39,10 +34,10 @@ def export(request: PersonRequest) -> HttpResponse:
 
 
 def as_csv(found: Iterable[queries.Event]) -> Iterator[str]:
-    writer = csv.writer(Echo())
-    yield writer.writerow(queries.COLUMNS)
-    for event in found:
-        yield writer.writerow([cell(getattr(event, name)) for name in queries.COLUMNS])
+    return csv_lines(
+        queries.COLUMNS,
+        ([cell(getattr(event, name)) for name in queries.COLUMNS] for event in found),
+    )
 
 
 def cell(value: str | dt.datetime | None) -> object:

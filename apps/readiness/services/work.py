@@ -14,13 +14,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from celery import current_app
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import F, Q
-from kombu.exceptions import OperationalError
 
 from apps.common.acting import acting
+from apps.common.bell import ring
 from apps.common.clock import now
 from apps.ledger.services import record
 from apps.readiness.mining.results import Cancelled, LogRefused
@@ -34,16 +33,8 @@ TELL_EVERY = 0.5  # seconds
 W = TypeVar("W", bound=Work)
 
 
-def ring(task: str, pk: uuid.UUID) -> None:
-    """Tells a worker. A broker that is down costs a sweep interval."""
-    try:
-        current_app.send_task(task, args=[str(pk)], queue="steps", retry=False)
-    except (OperationalError, OSError) as error:
-        log.warning("The broker did not take a message: %s", error)
-
-
 def ring_later(task: str, row: Work) -> None:
-    transaction.on_commit(partial(ring, task, row.pk))
+    transaction.on_commit(partial(ring, task, str(row.pk)))
 
 
 def free() -> Q:
