@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
+from apps.common.vocabulary import WORDS
 from apps.policies.builder import EFFECTS, OPERATORS, Attribute, Condition, Sentence
 from apps.registry.models import Agent, Tool
 
@@ -36,6 +37,14 @@ class CaseForm(forms.Form):
     facts = forms.JSONField(
         label="Facts", initial=dict, required=False, help_text="What the organisation would know."
     )
+    process = forms.SlugField(
+        required=False, help_text="Its short name, where a rule looks at the process; or empty."
+    )
+    level = forms.ChoiceField(
+        label="How ready the process is",
+        choices=[(code, word) for code, (_tone, word) in WORDS["readiness_level"].items()],
+        required=False,
+    )
     expected = forms.ChoiceField(
         choices=[("allow", "Allowed"), ("deny", "Denied"), ("review", "A person is asked")]
     )
@@ -44,6 +53,7 @@ class CaseForm(forms.Form):
         """The request in its recorded form, at a moment that the case keeps."""
         slug = self.cleaned_data["agent"]
         agent = Agent.objects.filter(slug=slug).select_related("sponsor").first()
+        process = self.cleaned_data["process"]
         return {
             "agent": slug,
             "roles": list(agent.roles) if agent else [],
@@ -63,6 +73,11 @@ class CaseForm(forms.Form):
                         else {}
                     ),
                 },
+                **(
+                    {"process": {"slug": process, "level": int(self.cleaned_data["level"] or 0)}}
+                    if process
+                    else {}
+                ),
                 "approvals": [],
                 "now": moment,
             },

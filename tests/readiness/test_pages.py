@@ -23,7 +23,7 @@ from apps.readiness.models import Activity, Assessment, Interview, Log, Process,
 from apps.readiness.services import assessing, inventory, logs
 from apps.registry.models import Agent
 from apps.registry.services import grant, register_tool
-from tests.readiness.things import Things, as_csv, everything
+from tests.readiness.things import Things, as_csv, everything, measured, uploaded
 from tests.support import SPEC
 
 pytestmark = pytest.mark.django_db
@@ -421,3 +421,29 @@ def test_the_process_page_says_what_it_bounds_and_what_was_answered(
     assert "Superseded" not in shown
     shown = text(signed_in(member).get("/readiness/systems"))
     assert shown.count(">Invoices</a>") >= 5
+
+
+def test_waiting_is_told_apart_only_where_a_log_knows_when_work_began(
+    process: Process, operator: User, member: User, signed_in: SignIn
+) -> None:
+    def page(begins: str) -> str:
+        lines = [f"Case,Activity,{begins}End_Time"]
+        for case in range(30):
+            for activity, began, ended in (
+                ("Read", "09:00", "10:00"), ("Match", "10:30", "11:30"), ("Pay", "11:10", "12:00"),
+            ):  # fmt: skip
+                day = f"2026-0{case % 9 + 1}-10"
+                start = f"{day} {began}:00," if begins else ""
+                lines.append(f"C{case},{activity},{start}{day} {ended}:00")
+        row = uploaded(operator, process, "\n".join(lines).encode())
+        logs.map_log(actor=operator, log=row, mapping=logs.mapping_of(row.mapping))
+        logs.read(row.pk)
+        row.refresh_from_db()
+        found = measured(operator, process, row)
+        return text(signed_in(member).get(f"/readiness/{found.reference}"))
+
+    assert "Of it waiting" not in page("")
+    shown = page("Start_Time,")
+    assert "Of it waiting, median" in shown
+    assert "30 min" in shown.replace("minutes", "min")
+    assert "begins before the other ends" in shown

@@ -125,6 +125,7 @@ def picture(row: Assessment) -> dict[str, Any]:
             results.get("documented_ways", []),
         )  # fmt: skip
         found["graph"] = graph
+        found["queues"] = any(each.get("queue_median") is not None for each in graph["edges"])
     if systems and systems["nodes"]:
         found["system_map"] = maps.system_map(systems)
     return found
