@@ -28,7 +28,6 @@ ROUNDS = 3
 OURS = """
 import json, sys, time
 from pathlib import Path
-import polars
 from apps.readiness.mining import graph, readers, rework, variants
 begin = time.perf_counter()
 log = readers.read_log(Path(sys.argv[1]))

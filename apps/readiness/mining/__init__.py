@@ -18,3 +18,12 @@ anywhere.
     score.score(dimensions, gates, …)               -> Score
     generate.generate(plan)                         -> an event log with known truth
 """
+
+from __future__ import annotations
+
+import os
+
+# The allocator of polars keeps pages that were given back for ten seconds more, and so nearly
+# doubles the peak of a log that is read in batches. It reads this once, when polars is loaded;
+# giving pages back at once costs about a quarter of the time (docs/performance.md).
+os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
