@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from apps.readiness.mining.generate.writer import Described, Rows, Writer, ending
+from apps.readiness.mining.generate.writer import Described, Rows, Writer, as_log, ending
 from apps.readiness.mining.results import EventLog, SystemFact
 
 STEPS: tuple[Any, ...] = (
@@ -130,10 +130,7 @@ STAFF = tuple(f"Employee {number:02d}" for number in range(1, 41))
 
 def generate(plan: Plan | None = None) -> tuple[EventLog, Truth]:
     """The log of a plan, and what was planted."""
-    from apps.readiness.mining.events import of_rows
-
-    rows, truth = generated(plan or Plan())
-    return of_rows(rows), truth
+    return as_log(generated(plan or Plan()))
 
 
 def generated(plan: Plan) -> tuple[Rows, Truth]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from apps.readiness.mining.generate.writer import Described, Rows, Writer, ending
+from apps.readiness.mining.generate.writer import Described, Rows, Writer, as_log, ending
 from apps.readiness.mining.results import EventLog, SystemFact
 
 STEPS: tuple[Any, ...] = (
@@ -94,10 +94,7 @@ STRICT = "Ilse"
 
 def generate(plan: Plan | None = None) -> tuple[EventLog, Truth]:
     """The log of a plan, and what was planted."""
-    from apps.readiness.mining.events import of_rows
-
-    rows, truth = generated(plan or Plan())
-    return of_rows(rows), truth
+    return as_log(generated(plan or Plan()))
 
 
 def generated(plan: Plan) -> tuple[Rows, Truth]:

@@ -7,9 +7,12 @@ import io
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
+
+from apps.readiness.mining.results import EventLog
 
 Rows = list[dict[str, Any]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,14 @@ class Writer:
                 **self.attributes,
             }
         )
+
+
+def as_log(made: tuple[Rows, T]) -> tuple[EventLog, T]:
+    """The log that a reader would make of the rows, and what was planted in them."""
+    from apps.readiness.mining.events import of_rows  # brings polars
+
+    rows, truth = made
+    return of_rows(rows), truth
 
 
 def ending(rows: Rows, until: datetime | None) -> Rows:
