@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from apps.access.models import User
 from apps.approvals.models import ApprovalRequest, Queue, Vote
 from apps.approvals.services import Lost, claim, dispatch, entrust, undo
 from apps.common.errors import NotPermitted
 from apps.ledger.models import LedgerEvent
+from tests import races
 from tests.approvals.conftest import Ask, again, answer, time_passes
 from tests.conftest import person
 
@@ -23,27 +22,11 @@ TIMES = 5
 
 
 def at_once(*acts: Callable[[], str]) -> list[str]:
-    """Every act in a thread and on a connection of its own, started together."""
-    start = threading.Barrier(len(acts))
-    results: list[str] = []
+    return races.at_once(*acts, told=code_of)
 
-    def run(act: Callable[[], str]) -> None:
-        try:
-            start.wait()
-            results.append(act())
-        except (Lost, NotPermitted) as refusal:
-            results.append(refusal.code)
-        except Exception as error:  # noqa: BLE001 - shown by the assertions
-            results.append(repr(error))
-        finally:
-            connection.close()
 
-    threads = [threading.Thread(target=run, args=[act]) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+def code_of(error: BaseException) -> str:
+    return error.code if isinstance(error, (Lost, NotPermitted)) else repr(error)
 
 
 def saying(user: User, row: ApprovalRequest, choice: str = "approve", **more: Any) -> Any:

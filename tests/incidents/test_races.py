@@ -4,11 +4,10 @@ nothing."""
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections.abc import Callable
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.access.models import Department, User
 from apps.approvals.models import Notice
@@ -22,6 +21,7 @@ from apps.ledger.models import LedgerEvent
 from apps.orchestration.models import Run
 from apps.registry.models import Agent
 from apps.registry.services import activate_agent, register_agent
+from tests import races
 from tests.incidents.test_signals import signal
 
 pytestmark = [pytest.mark.pg, pytest.mark.django_db(transaction=True)]
@@ -30,27 +30,11 @@ TIMES = 5
 
 
 def at_once(*acts: Callable[[], object]) -> list[str]:
-    """Every act in a thread and on a connection of its own, started together."""
-    start = threading.Barrier(len(acts))
-    results: list[str] = []
+    return sorted(races.at_once(*acts, told=sentence_of))
 
-    def run(act: Callable[[], object]) -> None:
-        try:
-            start.wait(timeout=30)
-            results.append(str(act()))
-        except Conflict as refusal:
-            results.append(refusal.sentence)
-        except Exception as error:  # noqa: BLE001 - shown by the assertions
-            results.append(repr(error))
-        finally:
-            connection.close()
 
-    threads = [threading.Thread(target=run, args=[act]) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return sorted(results)
+def sentence_of(error: BaseException) -> str:
+    return error.sentence if isinstance(error, Conflict) else repr(error)
 
 
 @pytest.fixture
