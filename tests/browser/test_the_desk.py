@@ -66,7 +66,8 @@ def test_a_hundred_mixed_items_by_keyboard_alone(open_as: Callable[..., Page]) -
         page.keyboard.type(f"Checked {number}.")
         page.keyboard.press("Control+Enter")
         page.wait_for_function(
-            "old => document.querySelector('#pane p .muted')?.innerText !== old",
+            "old => document.readyState === 'complete'"
+            " && document.querySelector('#pane p .muted')?.innerText !== old",
             arg=reference,
             timeout=10_000,
         )

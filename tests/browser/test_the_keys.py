@@ -64,6 +64,7 @@ def test_keys_lead_to_edit_ask_and_stand_ins_and_claim_and_snooze(
     page.goto(place)
     page.keyboard.press("c")
     expect(page.get_by_role("button", name="Put back")).to_be_visible()
+    page.wait_for_load_state()
     row.refresh_from_db()
     assert row.holder == User.objects.get(username="amara")
     page.keyboard.press("h")
