@@ -75,8 +75,11 @@ def open_all(*, user: User) -> None:
 
 
 def drop_decided(url: str) -> None:
-    """What is decided needs no mail."""
-    Notice.objects.filter(url=url, mailed_at=None).update(mail_due_at=None)
+    """What is decided needs no mail. Notes that somebody opens or mails at this moment are left to
+    them: whoever ends many questions in one transaction must not wait here."""
+    due = Notice.objects.filter(url=url, mailed_at=None, mail_due_at__isnull=False)
+    free = due.select_for_update(skip_locked=True).values("pk")
+    Notice.objects.filter(pk__in=free).update(mail_due_at=None)
 
 
 def warn_lapsing() -> int:

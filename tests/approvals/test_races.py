@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from apps.access.models import User
+from apps.approvals import notices
 from apps.approvals.models import ApprovalRequest, Queue, Vote
-from apps.approvals.services import Lost, claim, dispatch, entrust, undo
+from apps.approvals.services import Lost, cancel_for_agent, claim, dispatch, entrust, requests, undo
 from apps.common.errors import NotPermitted
 from apps.ledger.models import LedgerEvent
+from apps.registry.models import Agent
 from tests import races
 from tests.approvals.conftest import Ask, again, answer, time_passes
 from tests.conftest import person
@@ -127,3 +132,64 @@ def test_a_claim_that_ran_out_is_taken_over_by_one_and_the_fence_refuses_the_ear
     assert results.count("pending") == 1
     assert {"claimed", "fence"} & set(results)
     assert row.votes.get().voter == row.holder
+
+
+def test_questions_are_withdrawn_by_two_while_people_answer_and_read(
+    question: Ask, agent: Agent, approver: User, second_approver: User, monkeypatch: Any
+) -> None:
+    """Containment and the sweep withdraw at once, a few in one transaction, and nobody's answer or
+    reading of notes gets in their way, or they in its."""
+    monkeypatch.setattr(requests, "ENDED_AT_ONCE", 4)
+    rows = [question(intent_digest=f"{number:064d}") for number in range(10)]
+
+    def withdraw() -> str:
+        return str(cancel_for_agent(agent_id=agent.pk, reason_code="agent_suspended"))
+
+    def clear() -> str:
+        won = 0
+        for row in reversed(rows):
+            try:
+                won += answer(approver, row).status == "approved"
+            except Lost:
+                continue
+        return str(won)
+
+    def read() -> str:
+        for _ in rows:
+            notices.open_all(user=second_approver)
+        return "0"
+
+    results = at_once(withdraw, withdraw, clear, read)
+    assert sum(int(won) for won in results) == len(rows)
+    states = Counter(ApprovalRequest.objects.values_list("status", flat=True))
+    assert states["cancelled"] + states["approved"] == len(rows)
+    assert LedgerEvent.objects.filter(type="approval.cancelled").count() == states["cancelled"]
+
+
+def test_a_question_in_somebodys_hand_holds_up_no_other(
+    question: Ask, agent: Agent, monkeypatch: Any
+) -> None:
+    """What can be withdrawn is withdrawn before the one that somebody holds is waited for."""
+    if not connection.features.has_select_for_update_skip_locked:
+        pytest.skip("SQLite has one writer at a time and no locks of rows.")
+    monkeypatch.setattr(requests, "ENDED_AT_ONCE", 2)
+    rows = [question(intent_digest=f"{number:064d}") for number in range(5)]
+    open_ones = ApprovalRequest.objects.filter(status="pending")
+    held, seen = threading.Event(), []
+
+    def hold() -> str:
+        with transaction.atomic():
+            requests.locked(rows[0].pk)
+            held.set()
+            until = time.monotonic() + 20
+            while open_ones.count() > 1 and time.monotonic() < until:
+                time.sleep(0.02)
+            seen.append(list(open_ones.values_list("pk", flat=True)))
+        return "held"
+
+    def withdraw() -> str:
+        assert held.wait(timeout=20)
+        return str(cancel_for_agent(agent_id=agent.pk, reason_code="agent_suspended"))
+
+    assert sorted(at_once(hold, withdraw)) == ["5", "held"]
+    assert seen == [[rows[0].pk]]

@@ -70,6 +70,7 @@ from apps.approvals.services.requests import (
     cancel_for_action,
     cancel_for_agent,
     cancel_for_stopped_agents,
+    cancel_waiting,
     claim,
     release,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "cancel_for_action",
     "cancel_for_agent",
     "cancel_for_stopped_agents",
+    "cancel_waiting",
     "change_checkpoint",
     "change_queue",
     "check_checkpoints",

@@ -167,7 +167,7 @@ def cancel_for_agent(*, agent_id: int, reason_code: str) -> int:
         ApprovalRequest.objects.filter(
             agent_id=agent_id, status="approved", execution=Execution.NONE
         ).update(execution=Execution.REFUSED_STALE)
-    return cancel(ApprovalRequest.objects.filter(agent_id=agent_id), reason_code)
+    return cancel_waiting(ApprovalRequest.objects.filter(agent_id=agent_id), reason_code)
 
 
 def cancel_for_stopped_agents() -> int:
@@ -179,25 +179,38 @@ def cancel_for_stopped_agents() -> int:
 
 
 def cancel_for_action(*, action_ref: uuid.UUID, reason_code: str) -> int:
-    return cancel(ApprovalRequest.objects.filter(action_ref=action_ref), reason_code)
+    return cancel_waiting(ApprovalRequest.objects.filter(action_ref=action_ref), reason_code)
 
 
-def cancel(rows: QuerySet[ApprovalRequest], reason_code: str) -> int:
-    """Ends those of the rows that are open, a few in one transaction: a commit for each is what
-    takes the time when an agent with hundreds of them is contained. Those of one transaction are
-    locked before the first is ended, and in order, so that two who cancel wait for each other."""
-    waiting = sorted(rows.filter(status="pending").values_list("pk", flat=True))
+def cancel_waiting(rows: QuerySet[ApprovalRequest], reason_code: str) -> int:
+    """Ends those of the rows that are open, and answers how many. Several in one transaction: a
+    commit for each is what takes the time when an agent with hundreds of them is contained. Those
+    that somebody has in hand come after that and by themselves, so that nobody is waited for by
+    who holds others."""
+    waiting = rows.filter(status="pending").order_by("pk").values_list("pk", flat=True)
+    keys = list(waiting)
     ended = 0
-    for start in range(0, len(waiting), ENDED_AT_ONCE):
-        part = ApprovalRequest.objects.filter(
-            pk__in=waiting[start : start + ENDED_AT_ONCE], status="pending"
-        )
+    for start in range(0, len(keys), ENDED_AT_ONCE):
+        ended += cancel_free(keys[start : start + ENDED_AT_ONCE], reason_code)
+    return ended + sum(cancel(key, reason_code) for key in waiting.all())
+
+
+@transaction.atomic
+def cancel_free(keys: list[uuid.UUID], reason_code: str) -> int:
+    rows = ApprovalRequest.objects.select_for_update(of=("self",), skip_locked=True)
+    free = list(rows.select_related("agent").filter(pk__in=keys, status="pending"))
+    for request in free:
+        leave(request, RequestStatus.CANCELLED, code=reason_code)
+    return len(free)
+
+
+def cancel(request_id: uuid.UUID, reason_code: str) -> bool:
+    try:
         with transaction.atomic():
-            locked_part = part.select_for_update(of=("self",)).select_related("agent")
-            for request in locked_part.order_by("pk"):
-                leave(request, RequestStatus.CANCELLED, code=reason_code)
-                ended += 1
-    return ended
+            leave(locked(request_id), RequestStatus.CANCELLED, code=reason_code)
+    except Lost:
+        return False
+    return True
 
 
 def void_lost_right(vote: Vote) -> None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from apps.access.models import User
 from apps.approvals.models import Checkpoint
-from apps.approvals.services import cancel_for_action
+from apps.approvals.services import cancel_waiting
 from apps.common.errors import Conflict, Invalid
 from apps.incidents import queries
 from apps.incidents.models import Containment, Incident
@@ -169,8 +169,8 @@ def words_of(row: Containment) -> str:
 
 
 def finish_what_goes_on(row: Containment) -> None:
-    """The barrier stands: now runs are paused and questions withdrawn, each by itself, so that
-    many of them delay nothing. (Suspending an agent does this for its own.)"""
+    """The barrier stands: now runs are paused, each by itself, and questions withdrawn, a few at
+    a time, so that many of them delay nothing. (Suspending an agent does this for its own.)"""
     if row.measure not in STOPPING:
         return
     paused = []
@@ -179,9 +179,7 @@ def finish_what_goes_on(row: Containment) -> None:
         with transaction.atomic():
             if pause(run, "person", reason):
                 paused.append(str(run.pk))
-    withdrawn = 0
-    for ref in queries.waiting(row.place, row.target).values_list("action_ref", flat=True):
-        withdrawn += cancel_for_action(action_ref=ref, reason_code="contained")
+    withdrawn = cancel_waiting(queries.waiting(row.place, row.target), "contained")
     paused = [*row.did.get("paused", ()), *paused]
     did = {**row.did, "paused": paused, "withdrawn": row.did.get("withdrawn", 0) + withdrawn}
     Containment.objects.filter(pk=row.pk).update(did=did)
